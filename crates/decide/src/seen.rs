@@ -1,0 +1,87 @@
+//! `Seen`: everything that is known about one Rollout, as plain data, and the names that the shell must look up for it.
+
+use serde::{Deserialize, Serialize};
+use serinus_wire::k8s::{EndpointSlice, Ingress, ReplicaSet, Service};
+use serinus_wire::{Rollout, k8s};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything known about one Rollout.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The Rollout itself.
+    pub rollout: Rollout,
+    /// What stands behind its `workloadRef`.
+    pub workload: Workload,
+    /// ReplicaSets with the hash label that the Rollout owns, and orphans that its selector matches; in no order.
+    pub replica_sets: Vec<ReplicaSet>,
+    /// Services that the Rollout names and that exist, by name.
+    pub services: BTreeMap<String, Service>,
+    /// Ingresses that the Rollout names or derives and that exist, by name.
+    pub ingresses: BTreeMap<String, Ingress>,
+    /// EndpointSlices of those Services, by the Service's name. A Service without slices has no entry.
+    pub endpoints: BTreeMap<String, Vec<EndpointSlice>>,
+}
+
+/// What stands behind a `workloadRef`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Workload {
+    /// The Rollout has a template of its own.
+    #[default]
+    NotReferenced,
+    /// The kind is not one that can be referenced.
+    Unsupported,
+    /// No such object.
+    Missing,
+    /// The object.
+    Found(Box<k8s::Workload>),
+}
+
+/// The objects around a Rollout, by name, all in its namespace. The shell looks them up and indexes its watches by them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Services.
+    pub services: BTreeSet<String>,
+    /// Ingresses, the stable ones and the derived canary ones.
+    pub ingresses: BTreeSet<String>,
+    /// Workload as (apiVersion, kind, name).
+    pub workload: Option<(String, String, String)>,
+}
+
+/// Which objects a Rollout's decision depends on.
+pub fn names(rollout: &Rollout) -> Named {
+    let mut named = Named::default();
+    let mut service = |name: &str| {
+        if !name.is_empty() {
+            named.services.insert(name.to_string());
+        }
+    };
+    if let Some(canary) = rollout.canary() {
+        service(&canary.canary_service);
+        service(&canary.stable_service);
+        if let Some(ping_pong) = &canary.ping_pong {
+            service(&ping_pong.ping_service);
+            service(&ping_pong.pong_service);
+        }
+        if let Some(nginx) = canary.traffic_routing.as_ref().and_then(|routing| routing.nginx.as_ref()) {
+            for ingress in nginx.stable_names() {
+                named.ingresses.insert(canary_ingress_name(&rollout.metadata.name, ingress));
+                named.ingresses.insert(ingress.to_string());
+            }
+        }
+    }
+    if let Some(blue_green) = &rollout.spec.strategy.blue_green {
+        service(&blue_green.active_service);
+        service(&blue_green.preview_service);
+    }
+    if let Some(reference) = &rollout.spec.workload_ref {
+        named.workload = Some((reference.api_version.clone(), reference.kind.clone(), reference.name.clone()));
+    }
+    named
+}
+
+/// Name of the canary Ingress: `<rollout>-<ingress>-canary`, its first part cut so that the whole fits 253 (spec 3.1).
+pub fn canary_ingress_name(rollout: &str, ingress: &str) -> String {
+    let mut prefix = format!("{rollout}-{ingress}");
+    prefix.truncate(253 - "-canary".len());
+    format!("{prefix}-canary")
+}
