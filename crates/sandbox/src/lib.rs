@@ -1,1 +1,11 @@
-//! placeholder while the house is being built
+//! The whole system in one process: a small Kubernetes API, pods as local servers and processes, a gateway that splits
+//! real traffic, a client, and the controller.
+
+pub mod demo;
+pub mod gateway;
+pub mod guard;
+pub mod listener;
+
+pub mod log;
+pub mod manifests;
+pub mod traffic;
