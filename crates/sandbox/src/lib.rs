@@ -8,4 +8,6 @@ pub mod listener;
 
 pub mod log;
 pub mod manifests;
+pub mod seed;
+pub mod story;
 pub mod traffic;
