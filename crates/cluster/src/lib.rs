@@ -1,1 +1,37 @@
-//! placeholder while the house is being built
+//! The cluster as the core sees it: watches in, guarded writes out. The only crate with `kube`.
+//!
+//! ```text
+//! watches -> caches -> Seen -> decide -> Plan -> guarded writes, events, wake-up
+//! ```
+//! Queue, watches and caches are kube-runtime's; `cache` adds an index, `fresh` makes a subject wait until its caches show
+//! our own writes, `write` carries a plan out, `election` says who leads, `run` ties it together.
+
+mod cache;
+mod clock;
+mod election;
+mod error;
+mod events;
+mod fresh;
+mod health;
+mod leader;
+mod lens;
+mod memory;
+mod metrics;
+mod reconcile;
+mod requests;
+mod run;
+mod seen;
+mod watches;
+mod write;
+
+pub use clock::{Clock, SystemClock, TokioClock};
+pub use election::Timings;
+pub use error::Error;
+pub use leader::LeaseOptions;
+pub use reconcile::Decide;
+pub use run::{Options, run};
+pub use seen::see;
+pub use watches::Scope;
+
+/// kube's client, for those who make one.
+pub use kube::Client;

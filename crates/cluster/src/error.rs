@@ -1,0 +1,55 @@
+//! What can go wrong while talking to a cluster.
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused or could not be reached.
+    #[error("{}", said(.0))]
+    Api(#[from] kube::Error),
+    /// There is no such Rollout.
+    #[error("rollouts.argoproj.io \"{name}\" not found in namespace \"{namespace}\"")]
+    NoRollout {
+        /// Namespace that was asked.
+        namespace: String,
+        /// Name that was asked.
+        name: String,
+    },
+    /// A kind that a `workloadRef` names can't be listed yet.
+    #[error(
+        "can't list objects of kind {kind}, which a workloadRef names: check the controller's permission to list and watch them"
+    )]
+    NoList {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// Another process leads now.
+    #[error("lost the lease {namespace}/{name}: it was not renewed in time; start again to compete for it")]
+    LeadershipLost {
+        /// Namespace of the lease.
+        namespace: String,
+        /// Name of the lease.
+        name: String,
+    },
+    /// A part that runs for ever has ended.
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+/// What the server said, in one line.
+pub(crate) fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
+        error => {
+            let mut text = error.to_string();
+            let mut source = std::error::Error::source(error);
+            while let Some(inner) = source {
+                let inner_text = inner.to_string();
+                if !text.contains(&inner_text) {
+                    text = format!("{text}: {inner_text}");
+                }
+                source = inner.source();
+            }
+            text
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Events on Rollouts: queued in the order of the acts, written one after the other, never in the way of a decision.
+//!
+//! A full queue or a server that will not have an event costs that event; the metrics count it.
+
+use crate::Clock;
+use crate::metrics::Metrics;
+use jiff::Timestamp;
+use kube::Client;
+use kube::api::PostParams;
+use kube::core::Request;
+use serde_json::{Value, json};
+use serinus_decide::{Note, NoteType};
+use serinus_wire::{Rollout, Time, keys};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Who events say they come from: what tools and people look for.
+const COMPONENT: &str = "rollouts-controller";
+/// Events that may wait to be written.
+const QUEUE: usize = 10_000;
+/// Tries of one event, with this pause between them.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long one try may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Takes events; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Events {
+    queue: mpsc::Sender<Value>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    instance: String,
+    serial: Arc<AtomicU64>,
+}
+
+impl Events {
+    /// A queue, and the end that `write_all` empties.
+    pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>, instance: String) -> (Events, mpsc::Receiver<Value>) {
+        let (queue, written) = mpsc::channel(QUEUE);
+        (Events { queue, clock, metrics, instance, serial: Arc::default() }, written)
+    }
+
+    /// Queues one event on `rollout`.
+    pub fn note(&self, rollout: &Rollout, note: &Note) {
+        let kind = type_name(note.kind);
+        self.metrics.event(&rollout.metadata.namespace, &rollout.metadata.name, kind, &note.reason);
+        tracing::info!(
+            namespace = rollout.metadata.namespace,
+            rollout = rollout.metadata.name,
+            kind,
+            reason = note.reason,
+            "{}",
+            note.message
+        );
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let event = event(rollout, note, self.clock.now(), serial, &self.instance);
+        if self.queue.try_send(event).is_err() {
+            self.metrics.event_lost();
+        }
+    }
+}
+
+fn type_name(kind: NoteType) -> &'static str {
+    match kind {
+        NoteType::Normal => "Normal",
+        NoteType::Warning => "Warning",
+    }
+}
+
+/// The event as the API takes it. Its name sorts by time.
+fn event(rollout: &Rollout, note: &Note, now: Timestamp, serial: u64, instance: &str) -> Value {
+    let meta = &rollout.metadata;
+    let stamp = now.as_nanosecond().saturating_add(i128::from(serial % 1_000_000));
+    let at = Time(now).to_string();
+    let mut event = json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": format!("{}.{stamp:x}", meta.name), "namespace": meta.namespace},
+        "involvedObject": {
+            "apiVersion": keys::API_VERSION, "kind": "Rollout", "namespace": meta.namespace, "name": meta.name,
+            "uid": meta.uid, "resourceVersion": meta.resource_version,
+        },
+        "type": type_name(note.kind),
+        "reason": note.reason,
+        "message": truncated(&note.message),
+        "count": 1,
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": "",
+    });
+    if !instance.is_empty() {
+        event["metadata"]["labels"] = json!({keys::INSTANCE_ID: instance});
+    }
+    event
+}
+
+/// The API takes messages of at most 1024 bytes.
+fn truncated(message: &str) -> &str {
+    let mut end = message.len().min(1024);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
+}
+
+/// Writes what is queued until every `Events` is gone and the queue is empty.
+pub(crate) async fn write_all(client: Client, mut queue: mpsc::Receiver<Value>, metrics: Arc<Metrics>) {
+    while let Some(event) = queue.recv().await {
+        if !write(&client, &event).await {
+            metrics.event_lost();
+        }
+    }
+}
+
+async fn write(client: &Client, event: &Value) -> bool {
+    let namespace = event["metadata"]["namespace"].as_str().unwrap_or_default();
+    let path = Request::new(format!("/api/v1/namespaces/{namespace}/events"));
+    for attempt in 1..=TRIES {
+        let Ok(request) = path.create(&PostParams::default(), event.to_string().into_bytes()) else { return false };
+        match tokio::time::timeout(TIMEOUT, client.request::<serde::de::IgnoredAny>(request)).await {
+            Ok(Ok(_)) => return true,
+            // The try before was carried out and only its answer lost.
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => return attempt > 1,
+            Ok(Err(kube::Error::Api(status))) if status.code < 500 && status.code != 429 => {
+                tracing::debug!(%status, "an event was refused");
+                return false;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, attempt, "an event could not be written"),
+            Err(_) => tracing::debug!(attempt, "no answer to an event"),
+        }
+        if attempt < TRIES {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_have_names_of_their_own_in_order() {
+        let mut rollout = Rollout::default();
+        rollout.metadata.name = "web".into();
+        let note = Note { kind: NoteType::Warning, reason: "R".into(), message: "é".repeat(1000) };
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let made: Vec<Value> = (0..3).map(|serial| event(&rollout, &note, now, serial, "two")).collect();
+        let names: Vec<&str> = made.iter().map(|event| event["metadata"]["name"].as_str().unwrap()).collect();
+        assert!(names.is_sorted() && names[0] != names[1] && names[1] != names[2], "{names:?}");
+        assert_eq!(made[0]["message"].as_str().unwrap().len(), 1024);
+        assert_eq!(made[0]["metadata"]["labels"][keys::INSTANCE_ID], "two");
+        assert_eq!(made[0]["firstTimestamp"], "2027-01-15T08:00:00Z");
+    }
+}

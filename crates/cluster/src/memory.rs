@@ -1,0 +1,122 @@
+//! What is remembered of a subject between passes. All of it may be lost: the next process starts with none.
+
+use crate::fresh::{Expectations, Freshness, Shown, Want};
+use crate::watches::{Caches, Subject};
+use serinus_decide::{Kind, Target};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// First pause after a failure; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// What is remembered of all subjects.
+#[derive(Default)]
+pub(crate) struct Memory {
+    subjects: Mutex<HashMap<Subject, Remembered>>,
+}
+
+/// What is remembered of one.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    /// What the caches must show first.
+    pub expectations: Expectations,
+    /// Passes in a row that failed.
+    pub failures: u32,
+    /// What was last complained about in an event.
+    pub complaint: Option<String>,
+    /// Its arrival was announced.
+    pub announced: bool,
+}
+
+impl Memory {
+    /// Reads or changes what is remembered of `subject`.
+    pub fn of<T>(&self, subject: &Subject, change: impl FnOnce(&mut Remembered) -> T) -> T {
+        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        change(subjects.entry(subject.clone()).or_default())
+    }
+
+    /// Forgets a subject that is gone.
+    pub fn forget(&self, subject: &Subject) {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner).remove(subject);
+    }
+}
+
+impl Remembered {
+    /// Whether the subject can be decided from the caches.
+    pub fn freshness(&mut self, caches: &Caches) -> Freshness {
+        self.expectations.check(|target| shown(caches, target), Instant::now())
+    }
+
+    /// Expects what a pass has taught. Pods are not cached: nothing can be expected of them.
+    pub fn expect(&mut self, expected: Vec<(Target, Want)>) {
+        for (target, want) in expected.into_iter().filter(|(target, _)| target.kind != Kind::Pod) {
+            self.expectations.expect(target, want, Instant::now());
+        }
+    }
+
+    /// One more failure: how long to pause.
+    pub fn failed(&mut self) -> Duration {
+        self.failures += 1;
+        FIRST_PAUSE.saturating_mul(1 << (self.failures - 1).min(16)).min(LONGEST_PAUSE)
+    }
+
+    /// Whether `complaint` is new.
+    pub fn complains(&mut self, complaint: &str) -> bool {
+        let new = self.complaint.as_deref() != Some(complaint);
+        if new {
+            self.complaint = Some(complaint.to_string());
+        }
+        new
+    }
+
+    /// A pass went through.
+    pub fn succeeded(&mut self) {
+        self.failures = 0;
+        self.complaint = None;
+    }
+}
+
+fn shown(caches: &Caches, target: &Target) -> Option<Shown> {
+    let Target { kind, namespace, name } = target;
+    let of = |meta: &serinus_wire::ObjectMeta| Shown { uid: meta.uid.clone(), version: meta.resource_version.clone() };
+    match kind {
+        Kind::Rollout => caches.rollouts.get(namespace, name).map(|lens| of(lens.meta())),
+        Kind::ReplicaSet => caches.replica_sets.get(namespace, name).map(|lens| of(lens.meta())),
+        Kind::Deployment => caches.deployments.peek().get(namespace, name).map(|lens| of(lens.meta())),
+        Kind::Service => caches.services.get(namespace, name).map(|lens| of(lens.meta())),
+        Kind::Ingress => caches.ingresses.get(namespace, name).map(|lens| of(lens.meta())),
+        Kind::Pod => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_limit_and_start_anew_after_success() {
+        let mut remembered = Remembered::default();
+        let pauses: Vec<u128> = (0..10).map(|_| remembered.failed().as_millis()).collect();
+        assert_eq!(pauses, [50, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+        for _ in 0..100 {
+            remembered.failed();
+        }
+        assert_eq!(remembered.failed(), LONGEST_PAUSE);
+        remembered.succeeded();
+        assert_eq!(remembered.failed(), FIRST_PAUSE);
+    }
+
+    #[test]
+    fn the_same_complaint_is_made_once() {
+        let mut remembered = Remembered::default();
+        assert!(remembered.complains("a"));
+        assert!(!remembered.complains("a"));
+        assert!(remembered.complains("b"));
+        remembered.succeeded();
+        assert!(remembered.complains("b"));
+    }
+}

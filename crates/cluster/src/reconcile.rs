@@ -1,0 +1,158 @@
+//! One pass over one Rollout: are the caches fresh, what is seen, what is decided, carry it out, when to look again.
+
+use crate::events::Events;
+use crate::fresh::Freshness;
+use crate::lens::{Lens, Rollouts};
+use crate::memory::Memory;
+use crate::metrics::Metrics;
+use crate::seen;
+use crate::watches::{Caches, Subject};
+use crate::write::{Carried, Outcome, carry_out};
+use crate::{Clock, Error};
+use jiff::Timestamp;
+use kube::Client;
+use kube::runtime::controller::Action;
+use serinus_decide::{Note, NoteType, Plan, Seen};
+use serinus_wire::Rollout;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Pause after the server refused a write for good: a person has to change something first.
+const AFTER_REFUSAL: Duration = Duration::from_secs(60);
+/// Failures in a row after which people hear of it.
+const WORTH_AN_EVENT: u32 = 5;
+/// Shortest pause before looking again: a wake-up that is due already must not spin.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// The decision: pure.
+pub type Decide = fn(&Seen, Timestamp) -> Plan;
+
+/// What every pass needs.
+pub(crate) struct Pass {
+    pub client: Client,
+    pub caches: Caches,
+    pub memory: Arc<Memory>,
+    pub events: Events,
+    pub metrics: Arc<Metrics>,
+    pub clock: Arc<dyn Clock>,
+    pub decide: Decide,
+    pub resync: Duration,
+}
+
+/// The pass as kube-runtime's queue calls it.
+pub(crate) async fn reconcile(lens: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> Result<Action, Infallible> {
+    let subject = Subject::from_obj(&*lens);
+    let began = Instant::now();
+    let (action, failed) = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
+        Freshness::Wait(left) => {
+            pass.metrics.stale();
+            return Ok(Action::requeue(left));
+        }
+        Freshness::Fresh => pass.decide_on(&subject, seen::from_caches(&pass.caches, &lens.value).await, &lens).await,
+        Freshness::Overdue => {
+            tracing::info!(%subject, "the caches lag behind: reads directly");
+            let meta = lens.meta();
+            let seen = seen::see(pass.client.clone(), &meta.namespace, &meta.name).await;
+            pass.memory.of(&subject, |remembered| remembered.expectations.clear());
+            pass.decide_on(&subject, seen, &lens).await
+        }
+    };
+    pass.metrics.reconciled(&lens.meta().namespace, &lens.meta().name, began.elapsed(), failed);
+    Ok(action)
+}
+
+impl Pass {
+    /// Decides on what was seen and carries it out. Also says whether the pass failed.
+    async fn decide_on(&self, subject: &Subject, seen: Result<Seen, Error>, lens: &Lens<Rollouts>) -> (Action, bool) {
+        let seen = match seen {
+            Ok(seen) => seen,
+            // It went between the event and the reading.
+            Err(Error::NoRollout { .. }) => return (Action::await_change(), false),
+            Err(error) => return self.trouble(subject, &lens.value, &error.to_string(), None),
+        };
+        self.announce(subject, &seen.rollout);
+        let now = self.clock.now();
+        let Ok(plan) = catch_unwind(AssertUnwindSafe(|| (self.decide)(&seen, now))) else {
+            let text = "the decision panicked; this is a defect of the controller, please report it with the object";
+            return self.trouble(subject, &seen.rollout, text, None);
+        };
+        for line in plan.report.waits() {
+            tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
+        }
+        let carried = carry_out(&self.client, &self.events, &seen.rollout, &plan).await;
+        self.conclude(subject, &seen.rollout, carried, plan.wake)
+    }
+
+    fn conclude(
+        &self,
+        subject: &Subject,
+        rollout: &Rollout,
+        carried: Carried,
+        wake: Option<Timestamp>,
+    ) -> (Action, bool) {
+        self.memory.of(subject, |remembered| remembered.expect(carried.expected));
+        match carried.outcome {
+            Outcome::Done => {
+                self.memory.of(subject, |remembered| remembered.succeeded());
+                let until = wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
+                (Action::requeue(until), false)
+            }
+            Outcome::Conflict(text) => {
+                tracing::debug!(%subject, text, "somebody else was faster: looks again");
+                // The first is everyday business; a second in a row without news is not.
+                let pause = self.memory.of(subject, |remembered| match remembered.failures {
+                    0 => {
+                        remembered.failures = 1;
+                        AT_ONCE
+                    }
+                    _ => remembered.failed(),
+                });
+                (Action::requeue(pause), false)
+            }
+            Outcome::Refused(text) => {
+                tracing::warn!(%subject, text, "refused");
+                self.memory.of(subject, |remembered| remembered.failed());
+                self.complain(subject, rollout, &text);
+                (Action::requeue(AFTER_REFUSAL), true)
+            }
+            Outcome::Trouble(text, later) => self.trouble(subject, rollout, &text, later),
+        }
+    }
+
+    fn trouble(&self, subject: &Subject, rollout: &Rollout, text: &str, later: Option<Duration>) -> (Action, bool) {
+        let (pause, failures) = self.memory.of(subject, |remembered| (remembered.failed(), remembered.failures));
+        tracing::warn!(%subject, text, failures, "tries again");
+        if failures == WORTH_AN_EVENT {
+            self.complain(subject, rollout, text);
+        }
+        (Action::requeue(pause.max(later.unwrap_or_default())), true)
+    }
+
+    fn complain(&self, subject: &Subject, rollout: &Rollout, text: &str) {
+        if self.memory.of(subject, |remembered| remembered.complains(text)) {
+            let note =
+                Note { kind: NoteType::Warning, reason: "ReconciliationError".to_string(), message: text.to_string() };
+            self.events.note(rollout, &note);
+        }
+    }
+
+    /// One event for a Rollout that no controller has looked at yet.
+    fn announce(&self, subject: &Subject, rollout: &Rollout) {
+        let known = !rollout.status.observed_generation.is_empty();
+        let first = self.memory.of(subject, |remembered| !std::mem::replace(&mut remembered.announced, true));
+        if first && !known {
+            let meta = &rollout.metadata;
+            let message = format!("Rollout {}/{} is now looked after", meta.namespace, meta.name);
+            self.events
+                .note(rollout, &Note { kind: NoteType::Normal, reason: "RolloutAddedToInformer".into(), message });
+        }
+    }
+
+    fn until(&self, wake: Timestamp) -> Duration {
+        let left = wake.duration_since(self.clock.now());
+        Duration::try_from(left).unwrap_or_default().max(AT_ONCE)
+    }
+}

@@ -1,0 +1,224 @@
+//! The controller from start to end: caches, leadership, the queue, and a stop that leaves nothing half done.
+
+use crate::cache::Change;
+use crate::events::{self, Events};
+use crate::health::{Pages, Stage, serve};
+use crate::leader::{Leader, LeaseOptions};
+use crate::lens::{Lens, Rollouts};
+use crate::memory::Memory;
+use crate::metrics::Metrics;
+use crate::reconcile::{Decide, Pass, reconcile};
+use crate::watches::{Caches, Scope, Subject, Told, watches};
+use crate::{Clock, Error, SystemClock};
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use futures::{FutureExt, StreamExt, stream};
+use kube::Client;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::{applier, watcher};
+use serinus_decide::{Note, NoteType};
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long running passes may take to finish after the stop.
+const FINISH: Duration = Duration::from_secs(25);
+/// How long queued events may take to be written after the stop.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// How to run the controller.
+pub struct Options {
+    /// What part of the cluster.
+    pub scope: Scope,
+    /// The lease to compete for; absent: lead without asking.
+    pub lease: Option<LeaseOptions>,
+    /// Where `/healthz`, `/readyz` and `/metrics` are answered.
+    pub listeners: Vec<TcpListener>,
+    /// Passes that may run at the same time.
+    pub threads: u16,
+    /// Longest time until a Rollout is looked at again.
+    pub resync: Duration,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The decision.
+    pub decide: Decide,
+}
+
+impl Options {
+    /// All namespaces, no lease, no listeners, and the machine's clock.
+    pub fn new(decide: Decide) -> Options {
+        Options {
+            scope: Scope::default(),
+            lease: None,
+            listeners: Vec::new(),
+            threads: 10,
+            resync: Duration::from_secs(900),
+            clock: Arc::new(SystemClock),
+            decide,
+        }
+    }
+}
+
+/// Runs the controller until `stop` is cancelled; then running passes finish, queued events are written, and the lease is
+/// given back. Dropping the future ends everything at once.
+///
+/// # Errors
+/// Leadership was lost.
+pub async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<(), Error> {
+    let Options { scope, lease, listeners, threads, resync, clock, decide } = options;
+    let mut background = JoinSet::new();
+    let metrics = Arc::new(Metrics::default());
+    let pages = Arc::new(Pages::new(metrics.clone()));
+    for listener in listeners {
+        background.spawn(serve(listener, pages.clone()));
+    }
+    let client = counted(client, metrics.clone());
+    let (events, queued_events) = Events::new(clock.clone(), metrics.clone(), scope.instance.clone());
+    let mut event_writer = JoinSet::new();
+    event_writer.spawn(events::write_all(client.clone(), queued_events, metrics.clone()));
+
+    let memory = Arc::new(Memory::default());
+    let teller = Teller::new(memory.clone(), events.clone(), metrics.clone());
+    let (queue, mut queued) = unbounded();
+    let (caches, running) = watches(&client, &scope, queue, teller.clone());
+    pages.show(&caches);
+    for watch in running {
+        background.spawn(watch);
+    }
+
+    let mut leader = lease.map(|lease| Leader::new(&client, lease, clock.clone()));
+    tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        ready = compete(leader.as_mut(), &caches, &pages, &mut queued) => if !ready { return Err(Error::Ended("a watch")) },
+    }
+    teller.leads.store(true, Ordering::Relaxed);
+    pages.enter(Stage::Working);
+    let pass = Pass { client, caches, memory, events, metrics, clock, decide, resync };
+    let work = work(Arc::new(pass), threads, queued, stop.clone());
+    let lost = async {
+        match leader.as_mut() {
+            Some(leader) => leader.keep().await,
+            None => std::future::pending().await,
+        }
+    };
+    let ended = tokio::select! {
+        () = work => Ok(()),
+        error = lost => Err(error),
+    };
+    pages.enter(Stage::Stopping);
+    teller.leads.store(false, Ordering::Relaxed);
+    ended?;
+    // Watches hold the other ends of the event queue.
+    background.shutdown().await;
+    drop(teller);
+    let _ = tokio::time::timeout(FLUSH, event_writer.join_next()).await;
+    if let Some(leader) = leader {
+        let _ = tokio::time::timeout(FLUSH, leader.release()).await;
+    }
+    Ok(())
+}
+
+/// Waits for the caches and for leadership. Meanwhile nothing piles up in the queue: whoever leads looks at all Rollouts.
+async fn compete(
+    leader: Option<&mut Leader>,
+    caches: &Caches,
+    pages: &Pages,
+    queued: &mut UnboundedReceiver<Subject>,
+) -> bool {
+    let synced = async {
+        let ready = caches.ready().await;
+        pages.enter(Stage::Standby);
+        ready
+    };
+    let leads = async {
+        if let Some(leader) = leader {
+            leader.acquire().await;
+        }
+    };
+    let both = async { futures::join!(synced, leads).0 };
+    let drained = async { while queued.next().await.is_some() {} };
+    tokio::select! {
+        ready = both => ready,
+        () = drained => false,
+    }
+}
+
+/// Passes over Rollouts as the queue asks for them, until the stop and the end of those that run.
+async fn work(pass: Arc<Pass>, threads: u16, queued: UnboundedReceiver<Subject>, stop: CancellationToken) {
+    let store = pass.caches.rollouts.store();
+    let all: Vec<Subject> = store.state().iter().map(|lens| Subject::from_obj(&**lens)).collect();
+    let stopped = stop.clone();
+    let queue = stream::iter(all).chain(queued).map(Ok::<_, Infallible>).take_until(stopped.cancelled_owned());
+    let never = |_: Arc<Lens<Rollouts>>, error: &Infallible, _: Arc<Pass>| -> Action { match *error {} };
+    let config = Config::default().concurrency(threads);
+    let passes = applier(|lens, pass| reconcile(lens, pass).boxed(), never, pass, store, queue, config);
+    // A subject that is gone by the time it is its turn is no error worth a word.
+    let passes = passes.for_each(|_| std::future::ready(()));
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(FINISH).await;
+    };
+    tokio::select! {
+        () = passes => {}
+        () = overdue => tracing::warn!("stops although a pass has not finished"),
+    }
+}
+
+/// The same client, and every request counted.
+fn counted(client: Client, metrics: Arc<Metrics>) -> Client {
+    let namespace = client.default_namespace().to_string();
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (client, metrics) = (client.clone(), metrics.clone());
+        async move {
+            let (method, uri) = (request.method().clone(), request.uri().clone());
+            let answer = client.send(request).await;
+            let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+            metrics.request(&method, uri.path_and_query().map_or("", |path| path.as_str()), status);
+            answer
+        }
+    });
+    Client::new(service, namespace)
+}
+
+/// Hears what the watches tell.
+#[derive(Clone)]
+struct Teller {
+    memory: Arc<Memory>,
+    events: Events,
+    metrics: Arc<Metrics>,
+    leads: Arc<AtomicBool>,
+    complained: Arc<Mutex<HashSet<&'static str>>>,
+}
+
+impl Teller {
+    fn new(memory: Arc<Memory>, events: Events, metrics: Arc<Metrics>) -> Teller {
+        Teller { memory, events, metrics, leads: Arc::default(), complained: Arc::default() }
+    }
+}
+
+impl Told for Teller {
+    fn rollout(&self, change: &Change<Rollouts>) {
+        let (Some(gone), None) = (&change.before, &change.after) else { return };
+        let meta = gone.meta();
+        if self.leads.load(Ordering::Relaxed) {
+            let message = format!("Rollout {}/{} was deleted", meta.namespace, meta.name);
+            self.events.note(&gone.value, &Note { kind: NoteType::Normal, reason: "RolloutDeleted".into(), message });
+        }
+        self.memory.forget(&Subject::from_obj(&**gone));
+        self.metrics.forget(&meta.namespace, &meta.name);
+    }
+
+    fn failed(&self, kind: &'static str, error: &watcher::Error) {
+        self.metrics.watch_failed(kind);
+        let first = self.complained.lock().unwrap_or_else(PoisonError::into_inner).insert(kind);
+        if first {
+            tracing::warn!(kind, %error, "a watch failed and is tried again");
+        } else {
+            tracing::debug!(kind, %error, "a watch failed and is tried again");
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! The watches: which kinds, what part of them, and which Rollouts an object concerns.
+//!
+//! Workload kinds are watched from the first `workloadRef` on that names one; a cluster without any never lists them.
+
+use crate::cache::{Cache, Change, Feed};
+use crate::lens::{
+    Deployments, EndpointSlices, Ingresses, Lens, PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
+};
+use futures::channel::mpsc::UnboundedSender;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
+use serinus_wire::k8s::{EndpointSlice, ReplicaSet};
+use serinus_wire::{ObjectMeta, Rollout, keys};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// A Rollout by namespace and name: what the queue holds.
+pub type Subject = ObjectRef<Lens<Rollouts>>;
+
+/// The label of an EndpointSlice that names its Service.
+pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// What part of the cluster one controller looks after.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// One namespace; absent: all.
+    pub namespace: Option<String>,
+    /// Which Rollouts; empty: those without an instance id.
+    pub instance: String,
+}
+
+impl Scope {
+    /// The API of a kind within the scope.
+    pub fn api<K: Watched>(&self, client: &Client) -> Api<Lens<K>> {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        }
+    }
+
+    fn rollout_labels(&self) -> String {
+        match self.instance.as_str() {
+            "" => format!("!{}", keys::INSTANCE_ID),
+            id => format!("{}={id}", keys::INSTANCE_ID),
+        }
+    }
+}
+
+/// The read sides of all caches.
+#[derive(Clone)]
+pub struct Caches {
+    /// Rollouts, found by what they name.
+    pub rollouts: Cache<Rollouts>,
+    /// ReplicaSets with the hash label, found by owner.
+    pub replica_sets: Cache<ReplicaSets>,
+    /// Services.
+    pub services: Cache<Services>,
+    /// Ingresses.
+    pub ingresses: Cache<Ingresses>,
+    /// EndpointSlices, found by Service.
+    pub endpoint_slices: Cache<EndpointSlices>,
+    /// Deployments.
+    pub deployments: OnDemand<Deployments>,
+    /// ReplicaSets as workloads.
+    pub workload_sets: OnDemand<WorkloadSets>,
+    /// PodTemplates.
+    pub pod_templates: OnDemand<PodTemplates>,
+}
+
+/// A cache that is filled once somebody wants it.
+pub struct OnDemand<K: Watched> {
+    cache: Cache<K>,
+    wanted: Arc<Notify>,
+}
+
+impl<K: Watched> Clone for OnDemand<K> {
+    fn clone(&self) -> Self {
+        OnDemand { cache: self.cache.clone(), wanted: self.wanted.clone() }
+    }
+}
+
+impl<K: Watched> OnDemand<K> {
+    /// The cache, and its watch if it does not run yet.
+    pub fn want(&self) -> &Cache<K> {
+        self.wanted.notify_one();
+        &self.cache
+    }
+
+    /// The cache as it is.
+    pub fn peek(&self) -> &Cache<K> {
+        &self.cache
+    }
+}
+
+/// What the watches tell the rest of the process.
+pub trait Told: Clone + Send + Sync + 'static {
+    /// A Rollout came, changed or went.
+    fn rollout(&self, change: &Change<Rollouts>);
+    /// A watch of this kind failed and will be tried again.
+    fn failed(&self, kind: &'static str, error: &watcher::Error);
+}
+
+/// Sets up every watch. The futures run the watches for ever; what they find goes to the caches, and the Rollouts it
+/// concerns to `queue`.
+pub fn watches(
+    client: &Client,
+    scope: &Scope,
+    queue: UnboundedSender<Subject>,
+    told: impl Told,
+) -> (Caches, Vec<BoxFuture<'static, ()>>) {
+    let rollouts_feed = Feed::<Rollouts>::new(rollout_keys);
+    let rollouts = rollouts_feed.cache();
+    let mut start = Start { client, scope, rollouts: rollouts.clone(), queue, told, running: Vec::new() };
+    let hashed = watcher::Config::default().labels(keys::HASH);
+    let all = watcher::Config::default;
+    let must = Demand::Must;
+    let replica_sets =
+        start.watch::<ReplicaSets>(hashed, must, replica_set_keys, |set| owner_or_neighbours(&set.metadata));
+    let services = start.watch::<Services>(all(), must, no_keys, |service| named("service", &service.metadata));
+    let ingresses = start.watch::<Ingresses>(all(), must, no_keys, |ingress| named("ingress", &ingress.metadata));
+    let endpoint_slices = start.watch::<EndpointSlices>(all(), Demand::May, slice_keys, slice_concerns);
+    let deployments = start.on_demand::<Deployments>(|workload| named("Deployment", &workload.metadata));
+    let workload_sets = start.on_demand::<WorkloadSets>(|workload| named("ReplicaSet", &workload.metadata));
+    let pod_templates = start.on_demand::<PodTemplates>(|workload| named("PodTemplate", &workload.metadata));
+    start.rollouts(rollouts_feed);
+    let running = start.running;
+    let caches = Caches {
+        rollouts,
+        replica_sets,
+        services,
+        ingresses,
+        endpoint_slices,
+        deployments,
+        workload_sets,
+        pod_templates,
+    };
+    (caches, running)
+}
+
+impl Caches {
+    /// Waits until every cache that is always filled has seen its first complete list.
+    pub async fn ready(&self) -> bool {
+        self.rollouts.ready().await
+            && self.replica_sets.ready().await
+            && self.services.ready().await
+            && self.ingresses.ready().await
+            && self.endpoint_slices.ready().await
+    }
+}
+
+/// Whether a kind must be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Demand {
+    /// Nothing is decided before its first list.
+    Must,
+    /// A cluster that does not have it, or does not let us read it, counts as one without such objects.
+    May,
+}
+
+/// Whom a change concerns.
+enum Concerns {
+    /// The Rollouts under this key.
+    Key(String),
+    /// This one.
+    One { namespace: String, name: String },
+}
+
+struct Start<'a, T> {
+    client: &'a Client,
+    scope: &'a Scope,
+    rollouts: Cache<Rollouts>,
+    queue: UnboundedSender<Subject>,
+    told: T,
+    running: Vec<BoxFuture<'static, ()>>,
+}
+
+impl<T: Told> Start<'_, T> {
+    fn rollouts(&mut self, feed: Feed<Rollouts>) {
+        let config = watcher::Config::default().labels(&self.scope.rollout_labels());
+        let (queue, told) = (self.queue.clone(), self.told.clone());
+        let on_change = move |change: &Change<Rollouts>| {
+            told.rollout(change);
+            if let Some(rollout) = &change.after {
+                let _ = queue.unbounded_send(ObjectRef::from_obj(&**rollout));
+            }
+        };
+        let api = self.scope.api(self.client);
+        self.running.push(drive(api, config, Demand::Must, feed, self.told.clone(), on_change).boxed());
+    }
+
+    fn watch<K: Watched>(
+        &mut self,
+        config: watcher::Config,
+        demand: Demand,
+        keys: fn(&K::Value) -> Vec<String>,
+        concerns: fn(&K::Value) -> Vec<Concerns>,
+    ) -> Cache<K> {
+        let feed = Feed::<K>::new(keys);
+        let cache = feed.cache();
+        let on_change = self.enqueue(concerns);
+        self.running
+            .push(drive(self.scope.api(self.client), config, demand, feed, self.told.clone(), on_change).boxed());
+        cache
+    }
+
+    fn on_demand<K: Watched>(&mut self, concerns: fn(&K::Value) -> Vec<Concerns>) -> OnDemand<K> {
+        let feed = Feed::<K>::new(no_keys);
+        let cache = feed.cache();
+        let wanted = Arc::new(Notify::new());
+        let (api, wait, told) = (self.scope.api(self.client), wanted.clone(), self.told.clone());
+        let on_change = self.enqueue(concerns);
+        self.running.push(
+            async move {
+                wait.notified().await;
+                drive(api, watcher::Config::default(), Demand::Must, feed, told, on_change).await;
+            }
+            .boxed(),
+        );
+        OnDemand { cache, wanted }
+    }
+
+    /// Sends the Rollouts that a change concerns to the queue.
+    fn enqueue<K: Watched>(&self, concerns: fn(&K::Value) -> Vec<Concerns>) -> impl FnMut(&Change<K>) + Send + 'static {
+        let (rollouts, queue) = (self.rollouts.clone(), self.queue.clone());
+        move |change| {
+            let objects = change.before.iter().chain(change.after.iter());
+            for concern in objects.flat_map(|object| concerns(&object.value)) {
+                let found = match concern {
+                    Concerns::Key(key) => rollouts.find(&key),
+                    Concerns::One { namespace, name } => rollouts.get(&namespace, &name).into_iter().collect(),
+                };
+                for rollout in found {
+                    let _ = queue.unbounded_send(ObjectRef::from_obj(&*rollout));
+                }
+            }
+        }
+    }
+}
+
+async fn drive<K: Watched>(
+    api: Api<Lens<K>>,
+    config: watcher::Config,
+    demand: Demand,
+    mut feed: Feed<K>,
+    told: impl Told,
+    mut on_change: impl FnMut(&Change<K>) + Send,
+) {
+    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => feed.take(event).iter().for_each(&mut on_change),
+            Err(error) => {
+                told.failed(K::KIND, &error);
+                if demand == Demand::May && is_denied(&error) {
+                    feed.be_empty_unless_ready();
+                }
+            }
+        }
+    }
+}
+
+/// Whether the kind does not exist or may not be listed.
+fn is_denied(error: &watcher::Error) -> bool {
+    use kube::Error::Api;
+    matches!(error, watcher::Error::InitialListFailed(Api(status)) if status.code == 404 || status.code == 403)
+}
+
+/// Under which names a Rollout is found: its own namespace, and everything it names.
+fn rollout_keys(rollout: &Rollout) -> Vec<String> {
+    let namespace = &rollout.metadata.namespace;
+    let named = serinus_decide::names(rollout);
+    let services = named.services.iter().map(|name| key("service", namespace, name));
+    let ingresses = named.ingresses.iter().map(|name| key("ingress", namespace, name));
+    let workload = named.workload.iter().map(|(_, kind, name)| key(kind, namespace, name));
+    std::iter::once(key("all", namespace, "")).chain(services).chain(ingresses).chain(workload).collect()
+}
+
+/// Key of ReplicaSets by owner.
+pub fn owned_by(uid: &str) -> String {
+    key("owner", "", uid)
+}
+
+/// Key of ReplicaSets of a namespace that nobody owns.
+pub fn orphans_in(namespace: &str) -> String {
+    key("orphan", namespace, "")
+}
+
+/// Key of EndpointSlices by Service, and of Rollouts that name the Service.
+pub fn service_key(namespace: &str, service: &str) -> String {
+    key("service", namespace, service)
+}
+
+fn key(what: &str, namespace: &str, name: &str) -> String {
+    format!("{what}/{namespace}/{name}")
+}
+
+fn replica_set_keys(set: &ReplicaSet) -> Vec<String> {
+    vec![match set.metadata.controller() {
+        Some(owner) => owned_by(&owner.uid),
+        None => orphans_in(&set.metadata.namespace),
+    }]
+}
+
+fn slice_keys(slice: &EndpointSlice) -> Vec<String> {
+    let meta = &slice.metadata;
+    meta.labels.get(SERVICE_NAME).map(|service| service_key(&meta.namespace, service)).into_iter().collect()
+}
+
+fn named(what: &str, meta: &ObjectMeta) -> Vec<Concerns> {
+    vec![Concerns::Key(key(what, &meta.namespace, &meta.name))]
+}
+
+fn slice_concerns(slice: &EndpointSlice) -> Vec<Concerns> {
+    slice_keys(slice).into_iter().map(Concerns::Key).collect()
+}
+
+/// For kinds that are found by name alone.
+fn no_keys<T>(_: &T) -> Vec<String> {
+    Vec::new()
+}
+
+/// An owned set concerns its owner; one without an owner may be adopted by any Rollout beside it.
+fn owner_or_neighbours(meta: &ObjectMeta) -> Vec<Concerns> {
+    match meta.controller() {
+        Some(owner) if owner.kind == Rollouts::KIND && owner.api_version.starts_with("argoproj.io/") => {
+            vec![Concerns::One { namespace: meta.namespace.clone(), name: owner.name.clone() }]
+        }
+        Some(_) => Vec::new(),
+        None => vec![Concerns::Key(key("all", &meta.namespace, ""))],
+    }
+}
