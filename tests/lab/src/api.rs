@@ -1,0 +1,131 @@
+//! The cluster's API as plain JSON over HTTP, through a `kubectl proxy`: cheap enough to be asked ten times a second while a load runs.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::Response;
+use hyper::body::Incoming;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::http1::connect;
+use crate::settings;
+
+/// A way to the API server. The proxy ends with it.
+pub struct Api {
+    address: String,
+    _proxy: Child,
+}
+
+impl Api {
+    /// Starts a proxy on a free port.
+    pub async fn open() -> Result<Self> {
+        settings::kubeconfig()?;
+        let mut proxy = Command::new("kubectl")
+            .args(["proxy", "--port=0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .context("start kubectl; run: eval \"$(lab/lab env)\"")?;
+        let mut line = String::new();
+        let out = proxy.stdout.take().context("kubectl proxy's output")?;
+        BufReader::new(out).read_line(&mut line).await?;
+        let address = line.trim().rsplit(' ').next().unwrap_or_default().to_owned();
+        ensure!(address.contains(':'), "kubectl proxy does not say where it listens: {line:?}");
+        Ok(Self { address, _proxy: proxy })
+    }
+
+    /// An object, or nothing when there is none.
+    pub async fn get(&self, path: &str) -> Result<Option<Value>> {
+        let (status, body) = self.ask(Method::GET, path, "application/json", None).await?;
+        match status {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(body)),
+            status => bail!("GET {path}: {status}: {body}"),
+        }
+    }
+
+    /// A JSON merge patch.
+    pub async fn merge(&self, path: &str, patch: Value) -> Result<()> {
+        let (status, body) = self.ask(Method::PATCH, path, "application/merge-patch+json", Some(patch)).await?;
+        ensure!(status.is_success(), "PATCH {path}: {status}: {body}");
+        Ok(())
+    }
+
+    /// Deletes an object; one that is not there is fine.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        let (status, body) = self.ask(Method::DELETE, path, "application/json", None).await?;
+        ensure!(status.is_success() || status == StatusCode::NOT_FOUND, "DELETE {path}: {status}: {body}");
+        Ok(())
+    }
+
+    /// Opens a watch at `path` and hands out its lines as they come.
+    pub async fn watch(&self, path: &str) -> Result<Watch> {
+        let response = self.send(Method::GET, path, "application/json", None).await?;
+        ensure!(response.status().is_success(), "GET {path}: {}", response.status());
+        Ok(Watch { body: response.into_body(), rest: Vec::new() })
+    }
+
+    async fn ask(&self, method: Method, path: &str, kind: &str, body: Option<Value>) -> Result<(StatusCode, Value)> {
+        let response = self.send(method, path, kind, body).await?;
+        let status = response.status();
+        let bytes = response.into_body().collect().await?.to_bytes();
+        let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or_else(|_| text())))
+    }
+
+    async fn send(&self, method: Method, path: &str, kind: &str, body: Option<Value>) -> Result<Response<Incoming>> {
+        let body = body.map(|value| Bytes::from(value.to_string())).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, kind)
+            .body(Full::new(body))?;
+        let mut connection = connect(&self.address).await?;
+        connection.send_request(request).await.with_context(|| format!("ask the API server for {path}"))
+    }
+}
+
+/// The events of a watch.
+pub struct Watch {
+    body: Incoming,
+    rest: Vec<u8>,
+}
+
+impl Watch {
+    /// The next event, or nothing when the watch has ended.
+    pub async fn next(&mut self) -> Result<Option<Value>> {
+        loop {
+            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.rest.drain(..=end).collect();
+                return Ok(Some(serde_json::from_slice(&line)?));
+            }
+            match self.body.frame().await {
+                Some(frame) => self.rest.extend_from_slice(frame?.data_ref().map_or(&[][..], |data| data)),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// `kubectl apply` of manifests in YAML, as a user does it.
+pub async fn apply(manifests: &str) -> Result<()> {
+    let mut child = Command::new("kubectl")
+        .args(["apply", "--server-side", "--force-conflicts", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdin = child.stdin.take().context("kubectl's input")?;
+    stdin.write_all(manifests.as_bytes()).await?;
+    drop(stdin);
+    let out = child.wait_with_output().await?;
+    ensure!(out.status.success(), "kubectl apply: {}", String::from_utf8_lossy(&out.stderr));
+    Ok(())
+}

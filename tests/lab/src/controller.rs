@@ -1,0 +1,73 @@
+//! A controller as a process of its own, watching one namespace: `serinus controller`, or the Argo Rollouts controller when
+//! `LAB_CONTROLLER=argo` asks for a comparison.
+
+use std::env;
+use std::fs::{self, File};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use tokio::process::{Child, Command};
+
+use crate::settings;
+
+/// A running controller; it ends with this.
+pub struct Controller {
+    child: Child,
+    log: PathBuf,
+    /// When it was started.
+    pub since: Instant,
+}
+
+impl Controller {
+    /// Starts it for `namespace`.
+    pub fn start(namespace: &str) -> Result<Self> {
+        let kubeconfig = settings::kubeconfig()?;
+        let log = env::temp_dir().join(format!("controller-{namespace}.log"));
+        let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
+        let mut command = if compares() {
+            let mut argo = Command::new("rollouts-controller");
+            argo.args(["--metricsPort=0", "--healthzPort=0"]).env("POD_NAMESPACE", namespace);
+            argo
+        } else {
+            let mut serinus = Command::new(settings::serinus()?);
+            serinus.args(["controller", "--metricsport=0", "--healthzPort=0"]);
+            serinus
+        };
+        command
+            .args(["--namespaced", "--leader-elect=false", "--namespace", namespace, "--kubeconfig"])
+            .arg(kubeconfig);
+        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).kill_on_drop(true);
+        let since = Instant::now();
+        let child = command.spawn().with_context(|| format!("start {command:?}"))?;
+        Ok(Self { child, log, since })
+    }
+
+    /// Its resident memory in MB.
+    pub fn memory(&self) -> Result<f64> {
+        let id = self.child.id().context("the controller has ended")?;
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS in /proc")?;
+        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kilobytes / 1024.0)
+    }
+
+    /// Does something that needs it, and adds its last lines to what went wrong.
+    pub async fn told<T>(&self, act: impl Future<Output = Result<T>>) -> Result<T> {
+        act.await.map_err(|error| error.context(tail(&self.log)))
+    }
+}
+
+/// Whether this run is about the Argo Rollouts controller.
+pub fn compares() -> bool {
+    env::var("LAB_CONTROLLER").is_ok_and(|name| name == "argo")
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.get(lines.len().saturating_sub(30)..).unwrap_or_default();
+    format!("the controller's last lines ({}):\n{}", log.display(), last.join("\n"))
+}

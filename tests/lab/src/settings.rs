@@ -1,0 +1,31 @@
+//! What the environment of a test run decides: where the cluster, the ingress and the controller are.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+/// The kubeconfig of the lab, from `KUBECONFIG`.
+pub fn kubeconfig() -> Result<PathBuf> {
+    let path = PathBuf::from(env::var_os("KUBECONFIG").context("KUBECONFIG is not set; run: eval \"$(lab/lab env)\"")?);
+    ensure!(path.is_file(), "KUBECONFIG names {}, which is no file; run: lab/lab up", path.display());
+    Ok(path)
+}
+
+/// `host:port` of the ingress data plane, from `LAB_INGRESS`.
+pub fn ingress() -> Result<String> {
+    let url = env::var("LAB_INGRESS")
+        .context("LAB_INGRESS is not set; run: lab/lab ingress, then: eval \"$(lab/lab env)\"")?;
+    Ok(url.trim_start_matches("http://").to_owned())
+}
+
+/// The `serinus` binary: `SERINUS_BIN`, or the one that cargo built beside this test.
+pub fn serinus() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("SERINUS_BIN") {
+        return Ok(PathBuf::from(path));
+    }
+    let test = env::current_exe().context("the path of this test")?;
+    let built = test.ancestors().nth(2).context("the folder above this test")?.join("serinus");
+    ensure!(built.is_file(), "{} is missing; run: cargo build -p serinus-cli", built.display());
+    Ok(built)
+}
