@@ -1,6 +1,7 @@
 //! The whole system in one process: a small Kubernetes API, pods as local servers and processes, a gateway that splits
 //! real traffic, a client, and the controller.
 
+pub mod calls;
 pub mod demo;
 pub mod gateway;
 pub mod guard;
@@ -8,6 +9,7 @@ pub mod listener;
 
 pub mod log;
 pub mod manifests;
+pub mod process;
 pub mod seed;
 pub mod story;
 pub mod traffic;

@@ -1,5 +1,7 @@
 //! Demo servers behind the gateway, asked by the client: real sockets, no cluster.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use serde_json::{Value, json};
 use serinus_sandbox::demo::{Behaviour, Demo};
 use serinus_sandbox::gateway::counts::Counts;

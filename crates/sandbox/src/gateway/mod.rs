@@ -4,6 +4,7 @@
 //! request there, `counts` remembers how it went. Every Ingress class is served: there is no other controller here.
 
 pub mod counts;
+pub mod follow;
 pub mod proxy;
 pub mod route;
 pub mod rules;
