@@ -7,6 +7,7 @@
 //! our own writes, `write` carries a plan out, `election` says who leads, `run` ties it together.
 
 mod cache;
+pub mod client;
 mod clock;
 mod election;
 mod error;
