@@ -18,6 +18,7 @@ mod leader;
 mod lens;
 mod memory;
 mod metrics;
+mod middle;
 mod reconcile;
 mod requests;
 mod run;

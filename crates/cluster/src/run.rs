@@ -7,6 +7,7 @@ use crate::leader::{Leader, LeaseOptions};
 use crate::lens::{Lens, Rollouts};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::middle::counted;
 use crate::reconcile::{Decide, Pass, reconcile};
 use crate::watches::{Caches, Scope, Subject, Told, watches};
 use crate::{Clock, Error, SystemClock};
@@ -166,22 +167,6 @@ async fn work(pass: Arc<Pass>, threads: u16, queued: UnboundedReceiver<Subject>,
         () = passes => {}
         () = overdue => tracing::warn!("stops although a pass has not finished"),
     }
-}
-
-/// The same client, and every request counted.
-fn counted(client: Client, metrics: Arc<Metrics>) -> Client {
-    let namespace = client.default_namespace().to_string();
-    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
-        let (client, metrics) = (client.clone(), metrics.clone());
-        async move {
-            let (method, uri) = (request.method().clone(), request.uri().clone());
-            let answer = client.send(request).await;
-            let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
-            metrics.request(&method, uri.path_and_query().map_or("", |path| path.as_str()), status);
-            answer
-        }
-    });
-    Client::new(service, namespace)
 }
 
 /// Hears what the watches tell.
