@@ -96,14 +96,6 @@ impl Api {
         self.send(Method::PATCH, path, "application/merge-patch+json", patch).await
     }
 
-    /// Changes an object by a strategic merge patch: lists of named things are merged by the name.
-    ///
-    /// # Errors
-    /// What the API says.
-    pub async fn strategic(&self, path: &str, patch: Value) -> Result<Value, Refused> {
-        self.send(Method::PATCH, path, "application/strategic-merge-patch+json", patch).await
-    }
-
     async fn send(&self, method: Method, path: &str, kind: &str, body: Value) -> Result<Value, Refused> {
         let call = format!("{method} {path}");
         let none = |error: Failure| Refused { call: call.clone(), code: 0, message: error.to_string() };

@@ -7,9 +7,15 @@ pub mod gateway;
 pub mod guard;
 pub mod listener;
 
+pub mod kubeconfig;
 pub mod log;
 pub mod manifests;
+pub mod once;
+pub mod patrol;
 pub mod process;
+pub mod screen;
 pub mod seed;
+pub mod ship;
 pub mod story;
 pub mod traffic;
+pub mod watched;
