@@ -188,7 +188,7 @@ fn read_rollout(mut object: Value) -> Rollout {
     let metadata = bare_meta(&object);
     Rollout::read(object).unwrap_or_else(|message| Rollout {
         metadata,
-        findings: vec![Finding { path: "metadata".to_string(), message }],
+        findings: vec![Finding { path: "metadata".to_string(), message, hint: None }],
         ..Rollout::default()
     })
 }

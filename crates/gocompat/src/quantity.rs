@@ -9,6 +9,17 @@ pub fn canonical(text: &str) -> Option<String> {
     Some(quantity.canonical())
 }
 
+/// The spelling in a stored list of resources, where nothing is finer than a thousandth: the rest is rounded away from zero.
+pub fn to_thousandths(text: &str) -> Option<String> {
+    const MILLI: i32 = -3;
+    let mut quantity = Quantity::parse(text.trim())?;
+    if quantity.exponent < MILLI && !quantity.mantissa.0.is_empty() {
+        quantity.round_up(MILLI);
+        quantity.kept = None;
+    }
+    Some(quantity.canonical())
+}
+
 /// A text that is the same for all spellings of the same worth: `1Gi` and `1073741824`.
 pub fn worth(text: &str) -> Option<String> {
     let quantity = Quantity::parse(text.trim())?;
@@ -26,7 +37,7 @@ pub fn compare(a: &str, b: &str) -> Option<Ordering> {
 /// Digits beyond this many take Go's slow path, which always rewrites.
 const FAST_DIGITS: usize = 18;
 /// The same for binary quantities.
-const FAST_BINARY_DIGITS: usize = 15;
+const FAST_BINARY_DIGITS: usize = 14;
 /// Smallest unit; finer parts are rounded away from zero.
 const NANO: i32 = -9;
 
@@ -70,21 +81,21 @@ impl<'a> Quantity<'a> {
             shift = shift.checked_add(exponent)?;
         }
         let mut quantity = Quantity { negative, mantissa, exponent: shift, family, kept };
-        quantity.round_up();
-        let zeros = quantity.mantissa.trim();
-        quantity.exponent = quantity.exponent.saturating_add(zeros);
+        quantity.round_up(NANO);
         if family == Family::Binary {
             quantity.cap();
         }
         Some(quantity)
     }
 
-    /// Rounds what is finer than a billionth away from zero.
-    fn round_up(&mut self) {
-        if self.exponent < NANO {
-            self.mantissa.drop_rounding_up(NANO.saturating_sub(self.exponent).unsigned_abs() as usize);
-            self.exponent = NANO;
+    /// Rounds what is finer than ten to this power away from zero.
+    fn round_up(&mut self, finest: i32) {
+        if self.exponent < finest {
+            self.mantissa.drop_rounding_up(finest.saturating_sub(self.exponent).unsigned_abs() as usize);
+            self.exponent = finest;
         }
+        let zeros = self.mantissa.trim();
+        self.exponent = self.exponent.saturating_add(zeros);
     }
 
     /// Binary quantities end at the largest whole number Go has.
@@ -184,7 +195,7 @@ fn looks_canonical(whole: &str, fraction: &str, family: Family, exponent: i32) -
         // Ten binary digits count as three decimal ones. Only a multiple of eight is taken for one of 1024.
         Family::Binary => {
             fraction.is_empty()
-                && whole.len() + (exponent * 3 / 10).unsigned_abs() as usize + 1 <= FAST_BINARY_DIGITS
+                && whole.len() + (exponent * 3 / 10).unsigned_abs() as usize <= FAST_BINARY_DIGITS
                 && whole.parse::<u64>().is_ok_and(|number| number % 8 != 0)
         }
     }
@@ -194,7 +205,7 @@ fn looks_canonical(whole: &str, fraction: &str, family: Family, exponent: i32) -
 fn in_binary(mut number: u64) -> (String, String) {
     let mut suffix = "";
     for (next, _) in BINARY {
-        if number % 1024 != 0 {
+        if !number.is_multiple_of(1024) {
             break;
         }
         number /= 1024;

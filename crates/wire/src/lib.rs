@@ -1,15 +1,22 @@
 //! Types of the wire: what Serinus reads from and writes to the Kubernetes API.
 //!
 //! `rollout` holds `argoproj.io/v1alpha1` as the peers write it; `k8s` holds lenses over built-in kinds with only the
-//! fields that are read; `keys` names every label and annotation. Nothing here does I/O or reads a clock.
+//! fields that are read; `pod` and `selector` understand what stays raw; `validate` says what is wrong with a Rollout;
+//! `crd` tells the API server about our types; `keys` names every label and annotation. Nothing here does I/O or reads a clock.
 
 pub mod crd;
+pub mod finding;
 pub mod k8s;
 pub mod keys;
 pub mod meta;
+pub mod names;
+pub mod pod;
 pub mod rollout;
 pub mod scalar;
+pub mod selector;
+pub mod validate;
 
+pub use finding::Finding;
 pub use meta::{ObjectMeta, OwnerReference};
 pub use rollout::Rollout;
 pub use scalar::{IntOrString, Time};

@@ -1,0 +1,134 @@
+//! From an object of the API to a [`Rollout`], without ever refusing one for what its spec says.
+//!
+//! What can't be read becomes a finding and takes its default; what nobody knows becomes a finding. So one bad field makes
+//! one Rollout invalid, with the field named, and never stops the controller.
+
+use super::{Rollout, RolloutSpec, RolloutStatus};
+use crate::ObjectMeta;
+use crate::finding::Finding;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// More broken fields than this in one object are not looked for.
+const MOST_REPAIRS: usize = 64;
+
+impl Rollout {
+    /// Reads an object leniently: a field that can't be read takes its default and becomes a finding, as does a field
+    /// that nobody knows; the rest of the object is kept. Only an object without readable metadata is refused.
+    ///
+    /// # Errors
+    /// The text says what is wrong with `metadata`.
+    pub fn read(object: Value) -> Result<Rollout, String> {
+        let metadata = match object.get("metadata") {
+            Some(meta) => ObjectMeta::deserialize(meta).map_err(|error| format!("metadata: {error}"))?,
+            None => return Err("metadata: Required value".to_string()),
+        };
+        let part = |name: &str| match object.get(name) {
+            None | Some(Value::Null) => Value::Object(Map::new()),
+            Some(part) => part.clone(),
+        };
+        let mut findings = Vec::new();
+        let spec: RolloutSpec = lenient("spec", part("spec"), &mut findings);
+        // The status is ours: what an older or foreign controller left there is no fault of the user's.
+        let status: RolloutStatus = lenient("status", part("status"), &mut Vec::new());
+        Ok(Rollout { metadata, spec, status, findings })
+    }
+}
+
+/// Reads a value; takes out what can't be read, one field after the other, until the rest can be.
+fn lenient<T: DeserializeOwned + Default>(root: &str, mut value: Value, findings: &mut Vec<Finding>) -> T {
+    for _ in 0..MOST_REPAIRS {
+        let mut unknown = Vec::new();
+        let mut track = serde_path_to_error::Track::new();
+        let deserializer = serde_path_to_error::Deserializer::new(&value, &mut track);
+        let mut note = |path: serde_ignored::Path<'_>| unknown.push(dotted(&path));
+        match serde_ignored::deserialize(deserializer, &mut note) {
+            Ok(read) => {
+                findings.extend(unknown.into_iter().map(|path| unknown_field(&format!("{root}.{path}"))));
+                return read;
+            }
+            Err(error) => {
+                let path = track.path();
+                findings.push(unreadable(root, &path, &value, &error));
+                if !remove(&mut value, &path) {
+                    return T::default();
+                }
+            }
+        }
+    }
+    T::default()
+}
+
+fn unknown_field(path: &str) -> Finding {
+    let message = format!("{path}: Invalid value: unknown field: remove it or correct its spelling");
+    Finding { path: path.to_string(), message, hint: None }
+}
+
+fn unreadable(root: &str, found: &serde_path_to_error::Path, whole: &Value, error: &serde_json::Error) -> Finding {
+    let inner = found.to_string();
+    let path = if inner == "." { root.to_string() } else { format!("{root}.{inner}") };
+    let value = steps(found).iter().try_fold(whole, |value, step| step.within(value)).unwrap_or(&Value::Null);
+    Finding::invalid(path, value, error)
+}
+
+/// Takes the value at the path out of the whole; whether it was there.
+fn remove(whole: &mut Value, path: &serde_path_to_error::Path) -> bool {
+    let segments = steps(path);
+    let Some((last, parents)) = segments.split_last() else { return false };
+    let Some(parent) = parents.iter().try_fold(&mut *whole, |value, step| step.within_mut(value)) else { return false };
+    match (parent, last) {
+        (Value::Object(fields), Step::Key(key)) => fields.shift_remove(key).is_some(),
+        (Value::Array(items), Step::Index(index)) if *index < items.len() => {
+            items.remove(*index);
+            true
+        }
+        _ => false,
+    }
+}
+
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Step {
+    fn within<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        match self {
+            Step::Key(key) => value.get(key),
+            Step::Index(index) => value.get(index),
+        }
+    }
+
+    fn within_mut<'a>(&self, value: &'a mut Value) -> Option<&'a mut Value> {
+        match self {
+            Step::Key(key) => value.get_mut(key),
+            Step::Index(index) => value.get_mut(index),
+        }
+    }
+}
+
+fn steps(path: &serde_path_to_error::Path) -> Vec<Step> {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(Step::Index(*index)),
+            Segment::Map { key } => Some(Step::Key(key.clone())),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect()
+}
+
+/// `serde_ignored` paths name the options and newtypes they pass through (`?`); people do not want to see them.
+fn dotted(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    let (parent, last) = match path {
+        Path::Root => return String::new(),
+        Path::Seq { parent, index } => return format!("{}[{index}]", dotted(parent)),
+        Path::Map { parent, key } => (dotted(parent), key.clone()),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            return dotted(parent);
+        }
+    };
+    if parent.is_empty() { last } else { format!("{parent}.{last}") }
+}

@@ -1,0 +1,133 @@
+//! Validation against what Argo Rollouts says of the same specs.
+
+use serde_json::{Value, json};
+use serinus_wire::k8s::{Ingress, Service};
+use serinus_wire::validate::{self, Around};
+use serinus_wire::{Finding, Rollout};
+use std::collections::BTreeMap;
+
+/// Vectors about things that are not looked at yet, and why.
+const LATER: &[(&str, &str)] = &[
+    ("template missing", "AnalysisTemplates come with analysis"),
+    ("infinite inline", "AnalysisTemplates come with analysis"),
+    ("inline arg missing", "AnalysisTemplates come with analysis"),
+];
+
+/// Vectors where we answer otherwise on purpose, and why.
+const OTHERWISE: &[(&str, &str)] = &[
+    ("bad selector", "Argo Rollouts says nothing at all and does nothing; the person gets the reason"),
+    ("negative replicas", "the API server refuses it"),
+    ("duplicate container", "the API server refuses it"),
+    ("bad restartAt", "the API server refuses it"),
+];
+
+#[derive(Default)]
+struct World {
+    services: BTreeMap<String, Service>,
+    ingresses: BTreeMap<String, Ingress>,
+}
+
+impl World {
+    fn of(objects: &Value) -> World {
+        let mut world = World::default();
+        for object in objects.as_array().unwrap() {
+            let name = object["metadata"]["name"].as_str().unwrap().to_string();
+            match object["kind"].as_str().unwrap() {
+                "Service" => drop(world.services.insert(name, serde_json::from_value(object.clone()).unwrap())),
+                "Ingress" => drop(world.ingresses.insert(name, serde_json::from_value(object.clone()).unwrap())),
+                _ => {}
+            }
+        }
+        world
+    }
+
+    fn check(&self, spec: &Value) -> Option<Finding> {
+        let object = json!({"metadata": {"name": "NAME", "namespace": "val"}, "spec": spec});
+        let rollout = Rollout::read(object).unwrap();
+        let around = Around { services: &self.services, ingresses: &self.ingresses, workload_resolved: false };
+        validate::rollout(&rollout, &around)
+    }
+}
+
+fn contains(list: &[(&str, &str)], note: &str) -> bool {
+    list.iter().any(|(name, _)| *name == note)
+}
+
+#[test]
+fn a_running_controller_says_the_same() {
+    let vectors: Value = serde_json::from_str(include_str!("data/validation-vectors.json")).unwrap();
+    let world = World::of(&vectors["objects"]);
+    let mut wrong = Vec::new();
+    for case in vectors["cases"].as_array().unwrap() {
+        let note = case["note"].as_str().unwrap();
+        if note.starts_with("AnalysisRun: ") || contains(LATER, note) || contains(OTHERWISE, note) {
+            continue;
+        }
+        let finding = match note {
+            "workloadRef missing object" => Some(validate::workload_missing("val", &reference(case))),
+            "workloadRef kind" => Some(validate::workload_unsupported(&reference(case))),
+            _ => world.check(&case["spec"]),
+        };
+        let ours = finding.map(|finding| validate::invalid_message("NAME", &finding));
+        if ours.as_deref() != case["invalidSpec"].as_str() {
+            wrong.push(format!("{note}:\n  ours {ours:?}\n  want {}", case["invalidSpec"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn reference(case: &Value) -> serinus_wire::rollout::WorkloadRef {
+    serde_json::from_value(case["spec"]["workloadRef"].clone()).unwrap()
+}
+
+/// Errors in the spec alone, from Argo Rollouts' own check. A line without a match below must give the same text.
+#[test]
+fn the_spec_alone_is_judged_alike() {
+    let mut wrong = Vec::new();
+    for line in include_str!("data/spec-errors.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let note = case["note"].as_str().unwrap();
+        if let Some((_, why)) = LENIENT.iter().find(|(start, _)| note.starts_with(start)) {
+            assert!(!why.is_empty());
+            continue;
+        }
+        let ours = World::default().check(&case["spec"]).filter(|finding| !about_references(finding));
+        let ours = ours.map(|finding| finding.message);
+        if ours.as_deref() != case["error"].as_str() {
+            wrong.push(format!("{note}:\n  ours {ours:?}\n  want {}", case["error"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Notes (by their beginning) where we say nothing, or something else, and why.
+const LENIENT: &[(&str, &str)] = &[
+    ("pp plugin", PLUGINS),
+    ("mirror {\"plugins", PLUGINS),
+    ("mirror two {\"plugins", PLUGINS),
+    ("mirror path two {\"plugins", PLUGINS),
+    ("mirror headers two {\"plugins", PLUGINS),
+    ("mirror none {\"plugins", PLUGINS),
+    ("mirror unmanaged {\"plugins", PLUGINS),
+    ("mirror pct {\"plugins", PLUGINS),
+    ("env bad path", AT_CREATION),
+    ("env cm no name", AT_CREATION),
+    ("env cm no key", AT_CREATION),
+    ("sleep too long", AT_CREATION),
+    ("res name", AT_CREATION),
+    ("ext frac", AT_CREATION),
+    ("ext req only", AT_CREATION),
+    ("runasuser", AT_CREATION),
+    ("dns none", AT_CREATION),
+    ("topo", AT_CREATION),
+    ("aff", AT_CREATION),
+    ("gates", AT_CREATION),
+    ("host alias", AT_CREATION),
+];
+const PLUGINS: &str = "newer Argo Rollouts take plugins here; these vectors are of 1.9.1";
+const AT_CREATION: &str = "the API server says it when the ReplicaSet is created";
+
+fn about_references(finding: &Finding) -> bool {
+    let references = ["not found", "must be configured", "has no rules using"];
+    finding.path.starts_with("spec.strategy.") && references.iter().any(|text| finding.message.contains(text))
+}
