@@ -104,8 +104,12 @@ impl Encoder<'_> {
     fn map(&mut self, inner: &Type, entries: &Map<String, Value>) {
         let mut sorted: Vec<_> = entries.iter().collect();
         sorted.sort_by_key(|(key, _)| key.as_str());
+        self.entries(inner, sorted.into_iter());
+    }
+
+    fn entries<'v>(&mut self, inner: &Type, entries: impl Iterator<Item = (&'v String, &'v Value)>) {
         self.out.push('{');
-        for (index, (key, value)) in sorted.into_iter().enumerate() {
+        for (index, (key, value)) in entries.enumerate() {
             if index > 0 {
                 self.out.push(',');
             }
@@ -137,10 +141,10 @@ impl Encoder<'_> {
         self.out.push('}');
     }
 
-    /// JSON that Go holds as a map: keys sorted at every level.
+    /// JSON that Go keeps raw: its keys stay in the order they came in.
     fn any(&mut self, value: &Value) {
         match value {
-            Value::Object(entries) => self.map(&Type::Any, entries),
+            Value::Object(entries) => self.entries(&Type::Any, entries.iter()),
             Value::Array(items) => self.list(&Type::Any, items),
             Value::String(text) => quote(text, &mut self.out),
             Value::Null | Value::Bool(_) | Value::Number(_) => {

@@ -13,6 +13,20 @@ fn pod_and_step_hashes_match() {
     }
 }
 
+/// Every kind of step, asked of Argo Rollouts' own types.
+#[test]
+fn all_kinds_of_steps_hash_alike() {
+    let mut wrong = Vec::new();
+    for line in include_str!("data/steps-hashes.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let ours = hash::steps(Some(&case["steps"]));
+        if ours != case["stepsHash"] {
+            wrong.push(format!("{ours}: {case}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn spellings_match() {
     let mut wrong = Vec::new();

@@ -20,6 +20,7 @@ type answer struct {
 	Spec      json.RawMessage       `json:"spec"`
 	Error     *string               `json:"error"`
 	StepsHash string                `json:"stepsHash"`
+	Steps     []v1alpha1.CanaryStep `json:"steps,omitempty"`
 	Defaulted *core.PodTemplateSpec `json:"defaulted,omitempty"`
 }
 
@@ -35,6 +36,9 @@ func ask(line []byte) (*answer, error) {
 		return nil, err
 	}
 	out := &answer{Spec: raw.Spec, StepsHash: conditions.ComputeStepHash(&rollout)}
+	if canary := rollout.Spec.Strategy.Canary; canary != nil {
+		out.Steps = canary.Steps
+	}
 	template := core.PodTemplate{Template: *rollout.Spec.Template.DeepCopy()}
 	if errors := validation.ValidateRollout(&rollout); len(errors) > 0 {
 		text := errors[0].Error()

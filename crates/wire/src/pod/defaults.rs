@@ -30,6 +30,7 @@ fn pod(spec: &mut Map<String, Value>) {
         each(spec, list, container);
     }
     each(spec, "volumes", volume);
+    resources(spec);
     if let Some(overhead) = fields(spec, "overhead") {
         quantities(overhead);
     }
@@ -42,13 +43,7 @@ fn container(container: &mut Map<String, Value>) {
     let policy = pull_policy(image);
     set(container, "imagePullPolicy", policy);
     set_absent(container, "resources", || json!({}));
-    if let Some(resources) = fields(container, "resources") {
-        for kind in ["limits", "requests"] {
-            if let Some(list) = fields(resources, kind) {
-                quantities(list);
-            }
-        }
-    }
+    resources(container);
     each(container, "ports", |port| set(port, "protocol", "TCP"));
     each(container, "env", |env| {
         if let Some(source) = fields(env, "valueFrom") {
@@ -76,7 +71,7 @@ fn pull_policy(image: &str) -> &'static str {
     match name.split('@').next().and_then(|name| name.rsplit_once(':')) {
         Some((_, "latest")) => "Always",
         Some(_) => "IfNotPresent",
-        None if digest => "IfNotPresent",
+        None if digest || image.is_empty() => "IfNotPresent",
         None => "Always",
     }
 }
@@ -132,11 +127,7 @@ fn volume(volume: &mut Map<String, Value>) {
     if let Some(claim) = fields(volume, "ephemeral").and_then(|source| fields(source, "volumeClaimTemplate")) {
         if let Some(spec) = fields(claim, "spec") {
             set_absent(spec, "volumeMode", || "Filesystem".into());
-            for kind in ["limits", "requests"] {
-                if let Some(list) = fields(spec, "resources").and_then(|resources| fields(resources, kind)) {
-                    quantities(list);
-                }
-            }
+            resources(spec);
         }
     }
     if let Some(image) = fields(volume, "image") {
@@ -174,6 +165,14 @@ fn block_device(volume: &mut Map<String, Value>) {
     if let Some(scale) = fields(volume, "scaleIO") {
         set(scale, "storageMode", "ThinProvisioned");
         set(scale, "fsType", "xfs");
+    }
+}
+
+fn resources(parent: &mut Map<String, Value>) {
+    for kind in ["limits", "requests"] {
+        if let Some(list) = fields(parent, "resources").and_then(|resources| fields(resources, kind)) {
+            quantities(list);
+        }
     }
 }
 
