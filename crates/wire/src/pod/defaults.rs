@@ -21,11 +21,7 @@ fn pod(spec: &mut Map<String, Value>) {
     set(spec, "schedulerName", "default-scheduler");
     set_absent(spec, "terminationGracePeriodSeconds", || 30.into());
     set_absent(spec, "securityContext", || json!({}));
-    if let Some(name) = spec.get("serviceAccountName").filter(|name| name.as_str().is_some_and(|name| !name.is_empty()))
-    {
-        let name = name.clone();
-        spec.insert("serviceAccount".to_string(), name);
-    }
+    twins(spec);
     for list in ["initContainers", "containers"] {
         each(spec, list, container);
     }
@@ -33,6 +29,16 @@ fn pod(spec: &mut Map<String, Value>) {
     resources(spec);
     if let Some(overhead) = fields(spec, "overhead") {
         quantities(overhead);
+    }
+}
+
+/// The older name of `serviceAccountName` is kept alike; the newer one wins.
+fn twins(spec: &mut Map<String, Value>) {
+    let said = |key: &str| spec.get(key).and_then(Value::as_str).filter(|name| !name.is_empty());
+    if let Some(name) = said("serviceAccountName").or_else(|| said("serviceAccount")).map(str::to_string) {
+        for key in ["serviceAccountName", "serviceAccount"] {
+            spec.insert(key.to_string(), name.clone().into());
+        }
     }
 }
 
