@@ -51,7 +51,13 @@ pub(crate) async fn reconcile(lens: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> Res
             pass.metrics.stale();
             return Ok(Action::requeue(left));
         }
-        Freshness::Fresh => pass.decide_on(&subject, seen::from_caches(&pass.caches, &lens.value).await, &lens).await,
+        Freshness::Fresh => {
+            let seen = match seen::from_caches(&pass.caches, &lens.value).await {
+                Ok(seen) => seen::pods(&pass.client, &lens.value).await.map(|pods| Seen { pods, ..seen }),
+                Err(error) => Err(error),
+            };
+            pass.decide_on(&subject, seen, &lens).await
+        }
         Freshness::Overdue => {
             tracing::info!(%subject, "the caches lag behind: reads directly");
             let meta = lens.meta();

@@ -43,6 +43,7 @@ pub(crate) async fn from_caches(caches: &Caches, rollout: &Rollout) -> Result<Se
         services: named.services.iter().filter_map(present).collect(),
         ingresses: named.ingresses.iter().filter_map(ingress).collect(),
         endpoints: named.services.iter().filter_map(endpoints).collect(),
+        pods: None,
         rollout: rollout.clone(),
     })
 }
@@ -134,14 +135,30 @@ pub async fn see(client: Client, namespace: &str, name: &str) -> Result<Seen, Er
     let services = reads.get_all::<Services>(named.services.iter()).await?;
     let ingresses = reads.get_all::<Ingresses>(named.ingresses.iter()).await?;
     let slices = try_join_all(named.services.iter().map(|service| reads.slices(service))).await?;
+    let pods = pods(&reads.client, &rollout).await?;
     Ok(Seen {
         replica_sets: claimed(&rollout, &workload, sets.into_iter()),
         workload,
         services: services.into_iter().map(|service| (service.metadata.name.clone(), service)).collect(),
         ingresses: ingresses.into_iter().map(|ingress| (ingress.metadata.name.clone(), ingress)).collect(),
         endpoints: slices.into_iter().filter(|(_, slices)| !slices.is_empty()).collect(),
+        pods,
         rollout,
     })
+}
+
+/// The pods of the namespace that carry a pod-template hash, when the decision needs them. They are read, never cached.
+///
+/// # Errors
+/// The API server can't be reached or refuses.
+pub(crate) async fn pods(client: &Client, rollout: &Rollout) -> Result<Option<Vec<k8s::Pod>>, Error> {
+    if !names(rollout).pods {
+        return Ok(None);
+    }
+    let api: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client.clone(), &rollout.metadata.namespace);
+    let found = api.list(&ListParams::default().labels(keys::HASH)).await?;
+    let lens = |pod| serde_json::to_value(pod).ok().and_then(|pod| serde_json::from_value(pod).ok());
+    Ok(Some(found.items.iter().filter_map(lens).collect()))
 }
 
 struct Reads<'a> {

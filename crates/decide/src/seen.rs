@@ -1,7 +1,7 @@
 //! `Seen`: everything that is known about one Rollout, as plain data, and the names that the shell must look up for it.
 
 use serde::{Deserialize, Serialize};
-use serinus_wire::k8s::{EndpointSlice, Ingress, ReplicaSet, Service};
+use serinus_wire::k8s::{EndpointSlice, Ingress, Pod, ReplicaSet, Service};
 use serinus_wire::{Rollout, k8s};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,8 @@ pub struct Seen {
     pub ingresses: BTreeMap<String, Ingress>,
     /// EndpointSlices of those Services, by the Service's name. A Service without slices has no entry.
     pub endpoints: BTreeMap<String, Vec<EndpointSlice>>,
+    /// Pods of its ReplicaSets, looked up only when `Named::pods` asks for them.
+    pub pods: Option<Vec<Pod>>,
 }
 
 /// What stands behind a `workloadRef`.
@@ -45,11 +47,13 @@ pub struct Named {
     pub ingresses: BTreeSet<String>,
     /// Workload as (apiVersion, kind, name).
     pub workload: Option<(String, String, String)>,
+    /// Whether the pods of the Rollout's selector must be looked up.
+    pub pods: bool,
 }
 
 /// Which objects a Rollout's decision depends on.
 pub fn names(rollout: &Rollout) -> Named {
-    let mut named = Named::default();
+    let mut named = Named { pods: crate::restart::is_asked(rollout), ..Named::default() };
     let mut service = |name: &str| {
         if !name.is_empty() {
             named.services.insert(name.to_string());

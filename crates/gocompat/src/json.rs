@@ -58,8 +58,8 @@ impl Encoder<'_> {
             (Type::String, _) => self.out.push_str("\"\""),
             (Type::Bool, _) => self.out.push_str(if value == Some(&Value::Bool(true)) { "true" } else { "false" }),
             (Type::IntOrString, Some(Value::String(text))) => quote(text, &mut self.out),
-            (Type::Int | Type::IntOrString, Some(Value::Number(number))) => self.int(number),
-            (Type::Int | Type::IntOrString, _) => self.out.push('0'),
+            (Type::Int32 | Type::Int64 | Type::IntOrString, Some(Value::Number(number))) => self.int(number),
+            (Type::Int32 | Type::Int64 | Type::IntOrString, _) => self.out.push('0'),
             (Type::Quantity, _) => self.quantity(value),
             (Type::Time, Some(Value::String(text))) => quote(text, &mut self.out),
             (Type::List(inner), Some(Value::Array(items))) => self.list(inner, items),
@@ -167,10 +167,10 @@ fn is_empty(kind: &Type, value: Option<&Value>, omit: Omit) -> bool {
         (Type::Pointer(_) | Type::Any, value) => value.is_none_or(Value::is_null),
         (Type::String, Some(Value::String(text))) => text.is_empty(),
         (Type::Bool, Some(Value::Bool(flag))) => !flag,
-        (Type::Int, Some(Value::Number(number))) => number.as_f64() == Some(0.0),
+        (Type::Int32 | Type::Int64, Some(Value::Number(number))) => number.as_f64() == Some(0.0),
         (Type::List(_), Some(Value::Array(items))) => items.is_empty() && omit == Omit::Empty,
         (Type::Map(_), Some(Value::Object(entries))) => entries.is_empty() && omit == Omit::Empty,
-        (Type::String | Type::Bool | Type::Int | Type::List(_) | Type::Map(_), _) => true,
+        (Type::String | Type::Bool | Type::Int32 | Type::Int64 | Type::List(_) | Type::Map(_), _) => true,
         (Type::Time, value) => omit == Omit::Zero && value.is_none_or(Value::is_null),
         (Type::Quantity | Type::IntOrString | Type::Struct(_), value) => {
             omit == Omit::Zero && value.is_none_or(Value::is_null)

@@ -52,8 +52,10 @@ pub enum Type {
     String,
     /// Truth value.
     Bool,
-    /// Whole number.
-    Int,
+    /// Whole number with 32 bits.
+    Int32,
+    /// Whole number with 64 bits.
+    Int64,
     /// `resource.Quantity`.
     Quantity,
     /// `intstr.IntOrString`.
@@ -128,7 +130,8 @@ impl Type {
             match text {
                 "string" => Type::String,
                 "bool" => Type::Bool,
-                "int" | "int32" | "int64" => Type::Int,
+                "int32" => Type::Int32,
+                "int64" => Type::Int64,
                 "Quantity" => Type::Quantity,
                 "IntOrString" => Type::IntOrString,
                 "Time" => Type::Time,

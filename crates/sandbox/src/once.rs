@@ -52,7 +52,7 @@ impl Once {
     }
 
     async fn ship(&self, tag: &str) -> Result<(), String> {
-        let image = format!("{}:{tag}", crate::demo::REPOSITORY);
+        let image = format!("{}:{tag}", crate::pods::demo::REPOSITORY);
         self.screen.tell(&format!("{}: ships {image}", self.key.1));
         ship(&self.api, &self.template, &image).await.map_err(|refused| refused.to_string())
     }

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use serde_json::{Value, json};
-use serinus_sandbox::demo::{Behaviour, Demo};
 use serinus_sandbox::gateway::counts::Counts;
 use serinus_sandbox::gateway::proxy;
 use serinus_sandbox::gateway::table::{Addresses, Objects, Shared, Table, version_of};
 use serinus_sandbox::listener;
-use serinus_sandbox::log::Log;
+use serinus_sandbox::pods::demo::{Behaviour, Demo};
+use serinus_sandbox::pods::log::Log;
 use serinus_sandbox::traffic::{self, Meter, Seen, Target};
 use std::net::SocketAddr;
 use std::time::Duration;

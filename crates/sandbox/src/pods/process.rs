@@ -1,6 +1,6 @@
 //! A container that is a local process: started with `PORT` in its environment, its output kept as the pod's log.
 
-use crate::log::Log;
+use super::log::Log;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -99,14 +99,18 @@ mod tests {
         json!({"command": ["sh", "-c"], "args": [script], "env": [{"name": "WORD", "value": "hello"}]})
     }
 
+    fn texts(log: &Log) -> Vec<String> {
+        log.since(0).0.into_iter().map(|line| line.text).collect()
+    }
+
     #[tokio::test]
     async fn output_is_the_log_and_the_end_has_a_code() {
         let log = Log::default();
         let mut process = Process::start(&shell("echo $WORD on $PORT; exit 3"), Path::new("/"), &log).await.unwrap();
         let want = format!("hello on {}", process.address().port());
         assert_eq!(process.ended().await, 3);
-        log.wait_for(0).await;
-        assert_eq!(log.tail(1), [want]);
+        assert!(log.wait_for(0).await);
+        assert_eq!(texts(&log), [want]);
     }
 
     #[tokio::test]
@@ -114,10 +118,10 @@ mod tests {
         let log = Log::default();
         let script = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done";
         let process = Process::start(&shell(script), Path::new("/"), &log).await.unwrap();
-        log.wait_for(0).await;
+        assert!(log.wait_for(0).await);
         process.stop(Duration::from_secs(20)).await;
-        log.wait_for(1).await;
-        assert_eq!(log.tail(2), ["up", "bye"]);
+        assert!(log.wait_for(1).await);
+        assert_eq!(texts(&log), ["up", "bye"]);
     }
 
     #[tokio::test]

@@ -3,8 +3,8 @@
 //! `2.0.0` answers at once, `2.0.0-errors5` fails 5 % of its requests, `2.0.0-slow200` takes 200 ms for each; the two
 //! endings combine. `/healthz` always answers well, so that a bad version still becomes ready, as bad versions do.
 
+use super::log::Log;
 use crate::listener;
-use crate::log::Log;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;

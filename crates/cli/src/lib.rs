@@ -1,0 +1,3 @@
+//! The `serinus` program: what it is called by decides what it offers, the verb decides what it does.
+
+pub mod show;

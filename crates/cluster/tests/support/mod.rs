@@ -1,0 +1,169 @@
+//! A world for tests: a small Kubernetes in memory, virtual time, and a tap on what the controller sends to it.
+#![allow(dead_code, missing_docs)]
+
+pub mod seed;
+mod tap;
+
+pub use tap::{Moment, Tap};
+
+use serde_json::{Value, json};
+use serinus_cluster::client::{Cluster, Patch, Resource, Selection, over};
+use serinus_cluster::{Decide, Error, Options, TokioClock, run};
+use serinus_model::Model;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub const NS: &str = "web";
+
+const fn resource(group: &'static str, version: &'static str, kind: &'static str, plural: &'static str) -> Resource {
+    Resource { group, version, kind, plural }
+}
+
+pub const NAMESPACE: Resource = resource("", "v1", "Namespace", "namespaces");
+pub const SERVICE: Resource = resource("", "v1", "Service", "services");
+pub const EVENT: Resource = resource("", "v1", "Event", "events");
+pub const INGRESS: Resource = resource("networking.k8s.io", "v1", "Ingress", "ingresses");
+pub const LEASE: Resource = resource("coordination.k8s.io", "v1", "Lease", "leases");
+pub const CRD: Resource =
+    resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
+pub use serinus_cluster::client::{DEPLOYMENT, POD, REPLICA_SET, ROLLOUT};
+
+/// The world.
+pub struct World {
+    pub model: Model,
+    pub clock: Arc<TokioClock>,
+    /// What people do, past the tap.
+    pub people: Cluster,
+    nature: JoinHandle<()>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.nature.abort();
+    }
+}
+
+impl World {
+    pub async fn new() -> World {
+        let clock = Arc::new(TokioClock::starting_at("2026-01-01T00:00:00Z".parse().unwrap()));
+        let time = clock.clone();
+        let model = Model::new(move || serinus_cluster::Clock::now(&*time));
+        let nature = tokio::spawn(model.clone().run());
+        let people = over(model.service(), NS);
+        let world = World { model, clock, people, nature };
+        world.create_wide(&CRD, rollout_crd()).await;
+        world.create_wide(&NAMESPACE, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}})).await;
+        world
+    }
+
+    /// Creates a cluster-wide object.
+    async fn create_wide(&self, resource: &Resource, object: Value) {
+        let request = http::Request::post(resource.collection(None))
+            .header("content-type", "application/json")
+            .body(object.to_string().into_bytes())
+            .unwrap();
+        self.people.client().request::<Value>(request).await.unwrap();
+    }
+
+    pub async fn create(&self, resource: &Resource, object: Value) -> Value {
+        self.people.create(resource, NS, &object).await.unwrap()
+    }
+
+    pub async fn get(&self, resource: &Resource, name: &str) -> Value {
+        self.people.get(resource, NS, name).await.unwrap_or(Value::Null)
+    }
+
+    pub async fn list(&self, resource: &Resource) -> Vec<Value> {
+        self.people.list(resource, Some(NS), &Selection::default()).await.unwrap()
+    }
+
+    pub async fn patch(&self, resource: &Resource, name: &str, patch: Value) -> Value {
+        self.people.patch(resource, NS, name, Patch::Merge, &patch).await.unwrap()
+    }
+
+    pub async fn patch_status(&self, resource: &Resource, name: &str, patch: Value) -> Value {
+        self.people.patch_status(resource, NS, name, &patch).await.unwrap()
+    }
+
+    /// Reasons of the events on a Rollout, in order.
+    pub async fn reasons(&self, rollout: &str) -> Vec<String> {
+        let mut events = self.list(&EVENT).await;
+        events.retain(|event| event["involvedObject"]["name"] == rollout);
+        events.sort_by_key(|event| text(event, "/metadata/resourceVersion").parse::<u64>().unwrap());
+        events.iter().map(|event| text(event, "/reason").to_string()).collect()
+    }
+
+    /// Waits in virtual time until `check` holds of the object.
+    pub async fn until(&self, resource: &Resource, name: &str, limit: u64, check: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + Duration::from_secs(limit);
+        loop {
+            let object = self.get(resource, name).await;
+            if check(&object) {
+                return object;
+            }
+            assert!(Instant::now() < end, "after {limit} s still not so: {object:#}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Starts a controller of its own memory behind `tap`.
+    pub fn start(&self, decide: Decide, tap: &Tap) -> Running {
+        self.start_with(decide, tap, |_| {})
+    }
+
+    pub fn start_with(&self, decide: Decide, tap: &Tap, change: impl FnOnce(&mut Options)) -> Running {
+        let client = over(tap.on(self.model.service()), NS).client();
+        let mut options = Options::new(decide);
+        options.clock = self.clock.clone();
+        change(&mut options);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(client, options, stop.clone()));
+        Running { stop, task }
+    }
+}
+
+/// A controller at work.
+pub struct Running {
+    pub stop: CancellationToken,
+    pub task: JoinHandle<Result<(), Error>>,
+}
+
+impl Running {
+    /// Stops it as a good process is stopped.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// Stops it as SIGKILL does.
+    pub async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+pub fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+pub fn number(value: &Value, pointer: &str) -> i64 {
+    value.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+}
+
+fn rollout_crd() -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "rollouts.argoproj.io"},
+        "spec": {
+            "group": "argoproj.io", "scope": "Namespaced",
+            "names": {"kind": "Rollout", "listKind": "RolloutList", "plural": "rollouts", "singular": "rollout"},
+            "versions": [{
+                "name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+            }],
+        },
+    })
+}

@@ -1,0 +1,260 @@
+//! Sizes of the ReplicaSets of a canary (spec 2.3): stable, then new, then the rest; the first that changes ends the round.
+
+use super::counts::{self, Bounds, Size, Sizes};
+use super::weight::{self, Wanted};
+use crate::delay;
+use crate::pass::Pass;
+use crate::sets::SetView;
+use serinus_wire::keys;
+use serinus_wire::rollout::ReplicaProgressThreshold;
+
+/// Scales what must be scaled; says whether a size changed.
+pub fn reconcile(pass: &mut Pass<'_>) -> bool {
+    let delayed = delays_on_abort(pass);
+    if !delayed && let Some(index) = pass.sets.new_index() {
+        pass.annotate_set(index, keys::SCALE_DOWN_DEADLINE, None);
+    }
+    if let Some(index) = pass.sets.stable_index() {
+        pass.annotate_set(index, keys::SCALE_DOWN_DEADLINE, None);
+    }
+    let scaled = stable(pass) || if delayed { aborted_new(pass) } else { new(pass) } || others(pass);
+    if !scaled {
+        explain(pass);
+    }
+    scaled
+}
+
+/// What sizes are counted from.
+pub fn bounds(pass: &Pass<'_>) -> Bounds {
+    let canary = pass.canary();
+    Bounds::new(
+        pass.replicas(),
+        canary.max_surge.as_ref(),
+        canary.max_unavailable.as_ref(),
+        weight::max_weight(&pass.rollout),
+    )
+}
+
+/// The stable set, unless it is the new one.
+fn separate_stable<'p, 'a>(pass: &'p Pass<'a>) -> Option<&'p SetView<'a>> {
+    if pass.sets.new_is_stable() { None } else { pass.sets.stable_set() }
+}
+
+/// The sizes (new, stable) that the step asks for in the end.
+pub fn desired(pass: &Pass<'_>) -> (i32, i32) {
+    let bounds = bounds(pass);
+    if separate_stable(pass).is_none() {
+        return (pass.replicas(), 0);
+    }
+    match weight::wanted(&pass.rollout, pass.aborted()) {
+        Wanted::Pods(pods) => (pods, pass.replicas()),
+        Wanted::Weight(wanted) if pass.has_router() => {
+            // The weight goes first: what still gets traffic is not removed.
+            let carried = pass.rollout.status.canary.weights.as_ref().map_or(0, |weights| weights.canary.weight);
+            let pods = counts::pods_for(&bounds, wanted.max(carried));
+            (counts::at_least(pods, pass.canary().min_pods_per_replica_set, pass.replicas()), pass.replicas())
+        }
+        Wanted::Weight(wanted) => counts::split(&bounds, wanted),
+    }
+}
+
+/// The next sizes (new, stable), within surge and availability.
+fn next(pass: &Pass<'_>) -> (i32, i32) {
+    if pass.has_router() || separate_stable(pass).is_none() {
+        return desired(pass);
+    }
+    let size = |set: &SetView<'_>| Size { spec: set.replicas, available: set.available() };
+    let sizes = Sizes {
+        new: pass.sets.new_set().map(size),
+        stable: separate_stable(pass).map(size),
+        total: pass.sets.sum(|set| set.replicas),
+        older_alive: pass.sets.others().iter().filter_map(|&index| pass.set(index)).any(|set| set.replicas > 0),
+    };
+    match weight::wanted(&pass.rollout, pass.aborted()) {
+        Wanted::Weight(wanted) => counts::basic_canary(&bounds(pass), wanted, &sizes),
+        Wanted::Pods(pods) => (pods, pass.replicas()),
+    }
+}
+
+fn stable(pass: &mut Pass<'_>) -> bool {
+    let Some(index) = pass.sets.stable_index().filter(|_| !pass.sets.new_is_stable()) else { return false };
+    let (_, size) = next(pass);
+    pass.scale(index, size)
+}
+
+fn new(pass: &mut Pass<'_>) -> bool {
+    let Some(index) = pass.sets.new_index() else { return false };
+    let (size, _) = next(pass);
+    let superseded = separate_stable(pass).is_some() && serves_stable(pass, index);
+    if superseded && pass.set(index).is_some_and(|set| size < set.replicas) {
+        let (service, name) = (pass.canary().stable_service.clone(), name(pass, index));
+        pass.waits("scale", format!("ReplicaSet {name} is kept: Service {service} still sends traffic to it"));
+        return false;
+    }
+    pass.scale(index, size)
+}
+
+/// With a router: the stable Service, as it was seen, selects the set. A switch in this very plan has not reached anybody yet.
+fn serves_stable(pass: &Pass<'_>, index: usize) -> bool {
+    let seen = pass.seen.services.get(&pass.canary().stable_service);
+    let selected = seen.and_then(|service| service.spec.selector.get(keys::HASH));
+    pass.has_router() && pass.set(index).is_some_and(|set| selected.is_some_and(|hash| hash == set.hash()))
+}
+
+/// Seconds that the canary stays after an abort; absent: it follows its step.
+fn abort_delay(pass: &Pass<'_>) -> Option<i64> {
+    match pass.canary().abort_scale_down_delay_seconds.unwrap_or(30) {
+        0 => None,
+        seconds => Some(i64::from(seconds)),
+    }
+}
+
+/// The canary of an aborted update stays for a while, for requests that are under way (spec 2.3.6).
+pub fn delays_on_abort(pass: &Pass<'_>) -> bool {
+    pass.aborted() && separate_stable(pass).is_some() && pass.has_router() && abort_delay(pass).is_some()
+}
+
+fn aborted_new(pass: &mut Pass<'_>) -> bool {
+    let Some(index) = pass.sets.new_index() else { return false };
+    let Some(set) = pass.set(index) else { return false };
+    let (size, name) = (set.replicas, set.name().to_string());
+    match set.deadline() {
+        Some(Ok(until)) if until > pass.now => {
+            pass.wake_at(until);
+            if size > 0 {
+                pass.waits("scale", format!("ReplicaSet {name} is kept until {}", serinus_wire::Time(until)));
+            }
+            pass.scale(index, size)
+        }
+        Some(_) => pass.scale(index, 0),
+        None if size == 0 => pass.scale(index, 0),
+        None => {
+            let carried = pass.sets.stable_set().is_some_and(|stable| stable.available() >= pass.replicas());
+            pass.scale(index, size);
+            if carried && let Some(seconds) = abort_delay(pass) {
+                delay::start(pass, index, seconds);
+            } else {
+                pass.waits("scale", format!("ReplicaSet {name} is kept until the stable set is fully available"));
+            }
+            false
+        }
+    }
+}
+
+/// Sets that are neither new nor stable (spec 2.3.5).
+fn others(pass: &mut Pass<'_>) -> bool {
+    let mut scaled = false;
+    let others = pass.sets.others();
+    for &index in &others {
+        let Some(set) = pass.set(index) else { continue };
+        let (size, available) = (set.replicas, set.available());
+        if size > 0 && available < size && !kept(pass, index) {
+            scaled |= pass.scale(index, available);
+        }
+    }
+    let mut may_go = pass.sets.sum(|set| set.available().min(set.replicas)) - bounds(pass).floor();
+    let mut lingering = 0;
+    for &index in others.iter().rev() {
+        let Some(set) = pass.set(index) else { continue };
+        let (size, marked) = (set.replicas, set.deadline().is_some());
+        if size == 0 {
+            continue;
+        }
+        if may_go <= 0 {
+            let text = format!("ReplicaSet {} is kept: too few pods are available without it", set.name());
+            pass.waits("scale", text);
+            break;
+        }
+        let to = if !pass.has_router() {
+            (size - may_go).max(0)
+        } else if let Some(who) = referenced(pass, index) {
+            let text = format!("ReplicaSet {} is kept: {who} still sends traffic to it", name(pass, index));
+            pass.waits("scale", text);
+            continue;
+        } else if weight::fully_promoted(&pass.rollout) || marked {
+            let seconds = i64::from(pass.canary().scale_down_delay_seconds.unwrap_or(30));
+            let limit = pass.canary().scale_down_delay_revision_limit;
+            delay::size(pass, index, seconds, limit, &mut lingering)
+        } else {
+            0
+        };
+        may_go -= size - to;
+        scaled |= pass.scale(index, to);
+    }
+    scaled
+}
+
+fn name(pass: &Pass<'_>, index: usize) -> String {
+    pass.set(index).map_or_else(String::new, |set| set.name().to_string())
+}
+
+/// A set that traffic may reach is never cut to what is available: its pods may be back in a moment.
+fn kept(pass: &Pass<'_>, index: usize) -> bool {
+    pass.has_router() && referenced(pass, index).is_some()
+}
+
+/// Who may still send traffic to a set.
+fn referenced(pass: &Pass<'_>, index: usize) -> Option<String> {
+    let hash = pass.set(index)?.hash();
+    let old = &pass.rollout.status;
+    for service in [&pass.canary().stable_service, &pass.canary().canary_service] {
+        if pass.selectors.get(service).and_then(|selector| selector.get(keys::HASH)).is_some_and(|it| it == hash) {
+            return Some(format!("Service {service}"));
+        }
+    }
+    let weights = old.canary.weights.as_ref();
+    let routed = weights.is_some_and(|weights| {
+        weights.canary.pod_template_hash == hash
+            || weights.stable.pod_template_hash == hash
+            || weights.additional.iter().any(|extra| extra.pod_template_hash == hash)
+    });
+    (routed || old.stable_rs == hash || old.current_pod_hash == hash).then(|| "the route".to_string())
+}
+
+/// Enough of a set is available (`replicaProgressThreshold`); without a threshold all of it, at exactly its size.
+pub fn reached(threshold: Option<&ReplicaProgressThreshold>, spec: i32, available: i32, desired: i32) -> bool {
+    match threshold {
+        Some(threshold) if threshold.value >= 0 && threshold.kind == "Percent" => {
+            desired == 0 || i64::from(available) * 100 >= i64::from(threshold.value) * i64::from(desired)
+        }
+        Some(threshold) if threshold.value >= 0 => available >= threshold.value,
+        Some(_) | None => spec == desired && available == desired,
+    }
+}
+
+/// Both sets have the sizes that the step asks for (spec 2.3.4, "at desired counts").
+pub fn at_desired_counts(pass: &Pass<'_>) -> bool {
+    let (want_new, want_stable) = desired(pass);
+    let threshold = pass.canary().replica_progress_threshold.as_ref();
+    if let Some(set) = pass.sets.new_set()
+        && !reached(threshold, set.replicas, set.available(), want_new)
+    {
+        return false;
+    }
+    if let Some(set) = separate_stable(pass)
+        && (set.replicas != want_stable || set.existing() != want_stable)
+    {
+        return false;
+    }
+    pass.has_router()
+        || pass.sets.others().iter().filter_map(|&index| pass.set(index)).all(|set| set.available() == 0)
+}
+
+/// Says which pods are waited for.
+fn explain(pass: &mut Pass<'_>) {
+    let (want_new, want_stable) = desired(pass);
+    let mut texts = Vec::new();
+    if let Some(set) = pass.sets.new_set()
+        && set.available() != want_new
+    {
+        texts.push(format!("ReplicaSet {}: {} of {want_new} pods are available", set.name(), set.available()));
+    }
+    if let Some(set) = separate_stable(pass)
+        && set.existing() != want_stable
+    {
+        texts.push(format!("ReplicaSet {}: {} pods, {want_stable} are wanted", set.name(), set.existing()));
+    }
+    for text in texts {
+        pass.waits("scale", text);
+    }
+}

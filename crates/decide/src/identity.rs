@@ -1,0 +1,225 @@
+//! Which ReplicaSet belongs to the wanted template, its birth, and its revision (spec 2.2).
+
+use crate::canary::weight;
+use crate::pass::Pass;
+use crate::plan::{Kind, Op, Verdict};
+use crate::sets::Sets;
+use crate::seen::Seen;
+use crate::status::conditions::{self, names};
+use serde_json::{Map, Value, json};
+use serinus_gocompat::hash;
+use serinus_wire::k8s::ReplicaSet;
+use serinus_wire::{Rollout, keys, pod};
+use std::collections::BTreeMap;
+
+/// Annotations of a Rollout that its sets do not get.
+const NOT_COPIED: [&str; 5] =
+    [keys::LAST_APPLIED, keys::REVISION, keys::REVISION_HISTORY, keys::DESIRED_REPLICAS, keys::NOTIFIED];
+
+/// Hash of the wanted template.
+pub fn wanted_hash(rollout: &Rollout) -> String {
+    let nothing = Value::Null;
+    hash::pod_template(rollout.spec.template.as_ref().unwrap_or(&nothing), rollout.status.collision_count)
+}
+
+/// Hash of the steps; empty when there are none.
+pub fn steps_hash(rollout: &Rollout) -> String {
+    let steps = rollout.canary().and_then(|canary| canary.steps.as_ref());
+    let steps = steps.map(|steps| serde_json::to_value(steps).unwrap_or(Value::Null));
+    hash::steps(steps.as_ref())
+}
+
+/// The sets with their roles. The new one is found by its hash, else by its template: the hash of another release of the
+/// peers differs, the template does not, and nothing may be rolled out twice.
+pub fn sets<'a>(seen: &'a Seen, rollout: &Rollout) -> Sets<'a> {
+    let wanted = wanted_hash(rollout);
+    let template = rollout.spec.template.as_ref();
+    let by_hash = |set: &ReplicaSet| set.metadata.labels.get(keys::HASH) == Some(&wanted);
+    let by_template = |set: &ReplicaSet| template.is_some_and(|template| pod::same(&set.spec.template, template));
+    let alive = seen.replica_sets.iter().filter(|set| set.metadata.deletion_timestamp.is_none());
+    Sets::new(alive, &[&by_hash, &by_template], &rollout.status.stable_rs)
+}
+
+/// Takes over orphans: sets that nobody controls and that the selector matches (the shell has checked the match).
+pub fn adopt(pass: &mut Pass<'_>) {
+    for index in 0..pass.sets.all.len() {
+        let Some(set) = pass.set(index).map(|set| set.seen) else { continue };
+        if set.metadata.controller().is_some() {
+            continue;
+        }
+        let mut owners: Vec<Value> =
+            set.metadata.owner_references.iter().map(|owner| json!(owner)).collect();
+        owners.push(owner(&pass.rollout));
+        let text = format!("adopts ReplicaSet {}", set.metadata.name);
+        pass.report("identity", Verdict::Acts, text);
+        pass.write(Kind::ReplicaSet, &set.metadata, Op::Patch(json!({"metadata": {"ownerReferences": owners}})));
+    }
+}
+
+fn owner(rollout: &Rollout) -> Value {
+    json!({
+        "apiVersion": keys::API_VERSION,
+        "kind": "Rollout",
+        "name": rollout.metadata.name,
+        "uid": rollout.metadata.uid,
+        "controller": true,
+        "blockOwnerDeletion": true,
+    })
+}
+
+/// Creates the set of the wanted template, empty. Nothing else happens in that pass.
+pub fn create(pass: &mut Pass<'_>) {
+    let revision = newest_revision(pass) + 1;
+    set_rollout_revision(pass, revision);
+    let hash = wanted_hash(&pass.rollout);
+    let name = format!("{}-{hash}", pass.rollout.metadata.name);
+    let object = replica_set(pass, &name, &hash, revision);
+    pass.create(Kind::ReplicaSet, &name, object);
+    let text = format!("Created ReplicaSet {name} (revision {revision})");
+    pass.report("identity", Verdict::Acts, text.clone());
+    pass.tell("NewReplicaSetCreated", text);
+
+    pass.status = pass.rollout.status.clone();
+    let mut conditions = std::mem::take(&mut pass.status.conditions);
+    conditions.retain(|condition| condition.kind != names::INVALID_SPEC);
+    let text = format!("Created new replica set \"{name}\"");
+    let created = conditions::condition(names::PROGRESSING, "True", "NewReplicaSetCreated", text, pass.now);
+    conditions::set(&mut conditions, created);
+    let patch = json!({"status": {"conditions": conditions}});
+    let seen = pass.seen;
+    pass.write(Kind::Rollout, &seen.rollout.metadata, Op::PatchStatus(patch));
+}
+
+fn replica_set(pass: &Pass<'_>, name: &str, hash: &str, revision: i64) -> Value {
+    let rollout = &pass.rollout;
+    let mut template = rollout.spec.template.clone().unwrap_or_else(|| json!({}));
+    let labelled = |value: &mut Value| {
+        if let Some(object) = value.as_object_mut() {
+            object.insert(keys::HASH.to_string(), json!(hash));
+        }
+    };
+    let labels = child(child(&mut template, "metadata"), "labels");
+    labelled(labels);
+    let labels = labels.clone();
+    let mut selector = rollout.spec.selector.clone().unwrap_or_else(|| json!({}));
+    labelled(child(&mut selector, "matchLabels"));
+    let mut annotations = copied_annotations(rollout);
+    annotations.insert(keys::REVISION.to_string(), revision.to_string());
+    annotations.insert(keys::DESIRED_REPLICAS.to_string(), rollout.replicas().to_string());
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": name,
+            "namespace": rollout.metadata.namespace,
+            "labels": labels,
+            "annotations": annotations,
+            "ownerReferences": [owner(rollout)],
+        },
+        "spec": {
+            "replicas": 0,
+            "minReadySeconds": rollout.spec.min_ready_seconds,
+            "selector": selector,
+            "template": template,
+        },
+    })
+}
+
+/// The object under a key, made if it is missing or null.
+fn child<'v>(value: &'v mut Value, key: &str) -> &'v mut Value {
+    if !value.is_object() {
+        *value = json!({});
+    }
+    let slot = &mut value[key];
+    if slot.is_null() {
+        *slot = json!({});
+    }
+    slot
+}
+
+fn copied_annotations(rollout: &Rollout) -> BTreeMap<String, String> {
+    rollout
+        .metadata
+        .annotations
+        .iter()
+        .filter(|(key, _)| !NOT_COPIED.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// The greatest revision of the sets that are not the new one.
+fn newest_revision(pass: &Pass<'_>) -> i64 {
+    pass.sets.older().iter().filter_map(|&index| pass.set(index)).map(|set| set.revision()).max().unwrap_or(0)
+}
+
+/// Keeps revision, copied annotations and `minReadySeconds` of the new set, and the revision of the Rollout, in step.
+pub fn sync_revision(pass: &mut Pass<'_>) {
+    let Some(index) = pass.sets.new_index() else { return };
+    let wanted = newest_revision(pass) + 1;
+    let mut changes = Map::new();
+    let copied = copied_annotations(&pass.rollout);
+    let ready_seconds = pass.rollout.spec.min_ready_seconds;
+    let Some(set) = pass.sets.all.get_mut(index) else { return };
+    for (key, value) in copied {
+        if set.annotations.get(&key) != Some(&value) {
+            changes.insert(key.clone(), json!(value));
+            set.annotations.insert(key, value);
+        }
+    }
+    let current = set.revision();
+    if current < wanted {
+        if current > 0 {
+            let history = match set.annotations.get(keys::REVISION_HISTORY) {
+                Some(past) if !past.is_empty() => format!("{past},{current}"),
+                Some(_) | None => current.to_string(),
+            };
+            changes.insert(keys::REVISION_HISTORY.to_string(), json!(history));
+            set.annotations.insert(keys::REVISION_HISTORY.to_string(), history);
+        }
+        changes.insert(keys::REVISION.to_string(), json!(wanted.to_string()));
+        set.annotations.insert(keys::REVISION.to_string(), wanted.to_string());
+    }
+    let mut patch = Map::new();
+    if !changes.is_empty() {
+        patch.insert("metadata".to_string(), json!({"annotations": changes}));
+    }
+    if set.seen.spec.min_ready_seconds != ready_seconds {
+        patch.insert("spec".to_string(), json!({"minReadySeconds": ready_seconds}));
+    }
+    let (seen, revision, name) = (set.seen, set.revision(), set.name().to_string());
+    if !patch.is_empty() {
+        pass.write(Kind::ReplicaSet, &seen.metadata, Op::Patch(Value::Object(patch)));
+    }
+    set_rollout_revision(pass, revision);
+    if conditions::find(&pass.rollout.status.conditions, names::PROGRESSING).is_none() {
+        let text = format!("Found new replica set \"{name}\"");
+        let found = conditions::condition(names::PROGRESSING, "True", "FoundNewReplicaSet", text, pass.now);
+        pass.status.conditions = pass.rollout.status.conditions.clone();
+        pass.status.conditions.push(found);
+    }
+}
+
+fn set_rollout_revision(pass: &mut Pass<'_>, revision: i64) {
+    if weight::revision(&pass.rollout) == revision {
+        return;
+    }
+    pass.patch_rollout(json!({"metadata": {"annotations": {keys::REVISION: revision.to_string()}}}));
+    pass.tell("RolloutUpdated", format!("Rollout updated to revision {revision}"));
+}
+
+/// Deletes old, empty sets beyond `revisionHistoryLimit`, oldest first. A candidate that still has pods is skipped, not replaced.
+pub fn forget_history(pass: &mut Pass<'_>) {
+    let limit = usize::try_from(pass.rollout.spec.revision_history_limit.unwrap_or(10)).unwrap_or(0);
+    let others = pass.sets.others();
+    let surplus = others.len().saturating_sub(limit);
+    for index in others.into_iter().take(surplus) {
+        let Some(set) = pass.set(index) else { continue };
+        let observed = set.seen.metadata.generation <= set.seen.status.observed_generation;
+        if set.replicas == 0 && set.existing() == 0 && observed {
+            let seen = set.seen;
+            let text = format!("deletes old ReplicaSet {}", seen.metadata.name);
+            pass.report("history", Verdict::Acts, text);
+            pass.write(Kind::ReplicaSet, &seen.metadata, Op::Delete);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! One pass over one Rollout: what was seen, what the plan changes so far, and the status that comes out of it.
+
+use crate::plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Target, Verdict, Write};
+use crate::seen::Seen;
+use crate::sets::{SetView, Sets};
+use crate::status::pause::PauseEdits;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use serinus_wire::meta::ObjectMeta;
+use serinus_wire::rollout::{CanaryStrategy, RolloutStatus};
+use serinus_wire::{Rollout, Time, keys};
+use std::collections::BTreeMap;
+
+/// The work of one pass. Each part reads it, adds its acts, and sees what earlier parts of the same pass decided.
+pub struct Pass<'a> {
+    /// Everything that was seen.
+    pub seen: &'a Seen,
+    /// The time of the pass.
+    pub now: Timestamp,
+    /// The Rollout with the template and selector of its workload filled in.
+    pub rollout: Rollout,
+    /// Its ReplicaSets.
+    pub sets: Sets<'a>,
+    /// Selectors of its Services after the plan's own switches, by name.
+    pub selectors: BTreeMap<String, BTreeMap<String, String>>,
+    /// Pauses and aborts that this pass adds or takes back.
+    pub pause: PauseEdits,
+    /// The status that comes out.
+    pub status: RolloutStatus,
+    /// A weight is held back until the data plane is ready for it: why.
+    pub traffic_waits: Option<String>,
+    plan: Plan,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass that has decided nothing yet. The status starts with what is not recomputed (spec 2.1, skeleton 2).
+    pub fn new(seen: &'a Seen, now: Timestamp, rollout: Rollout, sets: Sets<'a>) -> Pass<'a> {
+        let old = &rollout.status;
+        let status = RolloutStatus {
+            restarted_at: old.restarted_at,
+            alb: old.alb.clone(),
+            albs: old.albs.clone(),
+            duration: old.duration.clone(),
+            collision_count: old.collision_count,
+            ..RolloutStatus::default()
+        };
+        let selectors = seen.services.iter().map(|(name, svc)| (name.clone(), svc.spec.selector.clone())).collect();
+        Pass {
+            seen,
+            now,
+            pause: PauseEdits::default(),
+            status,
+            sets,
+            selectors,
+            rollout,
+            traffic_waits: None,
+            plan: Plan::default(),
+        }
+    }
+
+    /// Wanted pods.
+    pub fn replicas(&self) -> i32 {
+        self.rollout.replicas()
+    }
+    /// The canary strategy; only called where it is the strategy in force.
+    pub fn canary(&self) -> &CanaryStrategy {
+        static NONE: std::sync::LazyLock<CanaryStrategy> = std::sync::LazyLock::new(CanaryStrategy::default);
+        self.rollout.canary().unwrap_or(&NONE)
+    }
+    /// A router splits the traffic.
+    pub fn has_router(&self) -> bool {
+        self.canary().traffic_routing.is_some()
+    }
+    /// The update is or becomes aborted.
+    pub fn aborted(&self) -> bool {
+        self.pause.aborted(&self.rollout.status)
+    }
+    /// Scaling and switching rest: a person paused, or an analysis could not tell.
+    pub fn halted(&self) -> bool {
+        self.rollout.spec.paused
+            || self.rollout.status.pause_conditions.iter().any(|pause| pause.reason == "InconclusiveAnalysisRun")
+    }
+
+    /// Adds an event.
+    pub fn note(&mut self, kind: NoteType, reason: &str, message: impl Into<String>) {
+        self.plan.acts.push(Act::Note(Note { kind, reason: reason.to_string(), message: message.into() }));
+    }
+    /// Adds a normal event.
+    pub fn tell(&mut self, reason: &str, message: impl Into<String>) {
+        self.note(NoteType::Normal, reason, message);
+    }
+    /// Adds a line to the report.
+    pub fn report(&mut self, part: &str, verdict: Verdict, text: impl Into<String>) {
+        self.plan.report.lines.push(Line { part: part.to_string(), verdict, text: text.into() });
+    }
+    /// Says what is waited for.
+    pub fn waits(&mut self, part: &str, text: impl Into<String>) {
+        self.report(part, Verdict::Waits, text);
+    }
+    /// Time changes something at `at`: look again then.
+    pub fn wake_at(&mut self, at: Timestamp) {
+        if at > self.now {
+            self.plan.wake = Some(self.plan.wake.map_or(at, |other| other.min(at)));
+        }
+    }
+    /// `seconds` after `start`; the far future when that can't be told.
+    pub fn after(start: Timestamp, seconds: i64) -> Timestamp {
+        start.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+    }
+    /// Now, as the wire keeps it.
+    pub fn wire_now(&self) -> Time {
+        Time::whole_seconds(self.now)
+    }
+
+    /// Adds a write to an object that was seen.
+    pub fn write(&mut self, kind: Kind, meta: &ObjectMeta, op: Op) {
+        let guard = Guard::Is { uid: meta.uid.clone(), resource_version: meta.resource_version.clone() };
+        let target = Target { kind, namespace: meta.namespace.clone(), name: meta.name.clone() };
+        self.plan.acts.push(Act::Write(Write { target, guard, op }));
+    }
+    /// Adds the creation of an object that must not exist.
+    pub fn create(&mut self, kind: Kind, name: &str, object: Value) {
+        let target = Target { kind, namespace: self.rollout.metadata.namespace.clone(), name: name.to_string() };
+        self.plan.acts.push(Act::Write(Write { target, guard: Guard::Absent, op: Op::Create(object) }));
+    }
+    /// Adds a patch of the Rollout itself (not its status).
+    pub fn patch_rollout(&mut self, patch: Value) {
+        let seen = self.seen;
+        self.write(Kind::Rollout, &seen.rollout.metadata, Op::Patch(patch));
+    }
+
+    /// Sets size and `desired-replicas` of a set, where they differ; says whether the size changed.
+    pub fn scale(&mut self, index: usize, size: i32) -> bool {
+        let wanted = self.replicas();
+        let Some(set) = self.sets.all.get_mut(index) else { return false };
+        let from = set.replicas;
+        let mut annotations = serde_json::Map::new();
+        if set.desired_annotation() != Some(wanted) {
+            annotations.insert(keys::DESIRED_REPLICAS.to_string(), json!(wanted.to_string()));
+            set.annotations.insert(keys::DESIRED_REPLICAS.to_string(), wanted.to_string());
+        }
+        if from == size && annotations.is_empty() {
+            return false;
+        }
+        let mut patch = serde_json::Map::new();
+        if from != size {
+            set.replicas = size;
+            patch.insert("spec".to_string(), json!({"replicas": size}));
+            if size == 0 && set.annotations.remove(keys::SCALE_DOWN_DEADLINE).is_some() {
+                annotations.insert(keys::SCALE_DOWN_DEADLINE.to_string(), Value::Null);
+            }
+        }
+        if !annotations.is_empty() {
+            patch.insert("metadata".to_string(), json!({"annotations": annotations}));
+        }
+        let (seen, revision) = (set.seen, set.revision());
+        self.write(Kind::ReplicaSet, &seen.metadata, Op::Patch(Value::Object(patch)));
+        if from != size {
+            let (name, way) = (&seen.metadata.name, if size > from { "up" } else { "down" });
+            let text = format!("Scaled {way} ReplicaSet {name} (revision {revision}) from {from} to {size}");
+            self.report("scale", Verdict::Acts, text.clone());
+            self.tell("ScalingReplicaSet", text);
+        }
+        from != size
+    }
+
+    /// Sets or removes one annotation of a set.
+    pub fn annotate_set(&mut self, index: usize, key: &str, value: Option<String>) {
+        let Some(set) = self.sets.all.get_mut(index) else { return };
+        if set.annotations.get(key) == value.as_ref() {
+            return;
+        }
+        match &value {
+            Some(text) => set.annotations.insert(key.to_string(), text.clone()),
+            None => set.annotations.remove(key),
+        };
+        let seen = set.seen;
+        self.write(Kind::ReplicaSet, &seen.metadata, Op::Patch(json!({"metadata": {"annotations": {key: value}}})));
+    }
+
+    /// A set by place.
+    pub fn set(&self, index: usize) -> Option<&SetView<'a>> {
+        self.sets.all.get(index)
+    }
+
+    /// The finished plan.
+    pub fn into_plan(self) -> Plan {
+        self.plan
+    }
+    /// Whether anything is to be written so far.
+    pub fn has_writes(&self) -> bool {
+        self.plan.writes().next().is_some()
+    }
+    /// Whether the report already names something that is waited for.
+    pub fn has_waits(&self) -> bool {
+        self.plan.report.waits().next().is_some()
+    }
+}

@@ -1,0 +1,145 @@
+//! Who gets how much traffic: the weight is decided here, each router turns it into writes (spec 3.0).
+
+pub mod nginx;
+
+use crate::canary::{scale, service, weight};
+use crate::pass::Pass;
+use crate::plan::Verdict;
+use serinus_wire::keys;
+use serinus_wire::rollout::{TrafficWeights, WeightDestination};
+
+/// Decides the weight, lets the router write it, and records it.
+pub fn reconcile(pass: &mut Pass<'_>) {
+    if !pass.has_router() {
+        return;
+    }
+    pass.status.canary.weights = pass.rollout.status.canary.weights.clone();
+    let canary = decide_weight(pass);
+    if let Some(why) = stable_short(pass, canary) {
+        pass.traffic_waits = Some(why.clone());
+        pass.waits("traffic", why);
+        return;
+    }
+    let before = recorded(pass);
+    if canary > before && let Some(why) = canary_not_reachable(pass) {
+        pass.traffic_waits = Some(why.clone());
+        pass.waits("traffic", format!("the weight stays at {before} until then: {why}"));
+        return;
+    }
+    nginx::reconcile(pass, canary);
+    record(pass, canary);
+}
+
+/// The weight on record for the canary.
+fn recorded(pass: &Pass<'_>) -> i32 {
+    pass.rollout.status.canary.weights.as_ref().map_or(0, |weights| weights.canary.weight)
+}
+
+/// The weight that the canary should have now; first match wins.
+fn decide_weight(pass: &mut Pass<'_>) -> i32 {
+    if weight::fully_promoted(&pass.rollout) {
+        return 0;
+    }
+    if pass.aborted() {
+        let canary_service = pass.canary().canary_service.clone();
+        service::point(pass, &canary_service, pass.sets.stable_index(), service::Care::Unchecked);
+        return 0;
+    }
+    if pass.sets.new_set().is_none_or(|set| set.available() == 0) {
+        return 0;
+    }
+    if pass.rollout.status.promote_full {
+        return recorded(pass);
+    }
+    if pass.rollout.status.current_step_index.is_none() {
+        return 0;
+    }
+    let (before, now) = (weight::before_current(&pass.rollout), weight::in_force(&pass.rollout, false));
+    // A weight that rises waits for its pods; one that falls goes before them.
+    if now > before && !scale::at_desired_counts(pass) { before } else { now }
+}
+
+/// The stable set can't carry what is left for it: no weight moves.
+fn stable_short(pass: &Pass<'_>, canary: i32) -> Option<String> {
+    let Some(set) = pass.sets.stable_set() else {
+        return Some("no ReplicaSet is stable yet".to_string());
+    };
+    if set.available() > 0 && pass.sets.new_set().is_none_or(|new| new.available() == 0) {
+        // A short stable set serves better than a canary without a single pod.
+        return None;
+    }
+    let max = weight::max_weight(&pass.rollout);
+    let share = i64::from(max - canary) * i64::from(pass.replicas()) / i64::from(max.max(1));
+    let share = i32::try_from(share).unwrap_or(i32::MAX);
+    let threshold = pass.canary().replica_progress_threshold.as_ref();
+    let carried = set.available() >= share
+        || (threshold.is_some() && scale::reached(threshold, set.replicas, set.available(), share));
+    (!carried).then(|| {
+        format!("stable ReplicaSet {} has {} of {share} available pods for its share", set.name(), set.available())
+    })
+}
+
+/// Why the data plane would not reach the canary: its Service points elsewhere, or not all its pods are endpoints yet.
+/// Weight before endpoints means lost requests. A Service without any EndpointSlice is not judged.
+fn canary_not_reachable(pass: &Pass<'_>) -> Option<String> {
+    let set = pass.sets.new_set()?;
+    let service = &pass.canary().canary_service;
+    let selected = pass.selectors.get(service)?.get(keys::HASH).map_or("", String::as_str);
+    if selected != set.hash() {
+        return Some(format!("Service {service} does not select ReplicaSet {} yet", set.name()));
+    }
+    let slices = pass.seen.endpoints.get(service)?;
+    let ready = slices
+        .iter()
+        .flat_map(|slice| &slice.endpoints)
+        .filter(|endpoint| endpoint.conditions.ready != Some(false) && endpoint.conditions.terminating != Some(true))
+        .filter(|endpoint| endpoint.target_ref.as_ref().is_none_or(|pod| is_pod_of(&pod.name, set.name())))
+        .count();
+    let ready = i32::try_from(ready).unwrap_or(i32::MAX);
+    (ready < set.available()).then(|| {
+        format!("Service {service} has {ready} of {} endpoints of ReplicaSet {}", set.available(), set.name())
+    })
+}
+
+/// Pods are named `<set>-<five characters>`; a long name of the set is cut to 58 characters before that.
+fn is_pod_of(pod: &str, set: &str) -> bool {
+    let base: String = format!("{set}-").chars().take(58).collect();
+    pod.starts_with(&base)
+}
+
+/// Writes the weights into the status, with an event when they differ.
+fn record(pass: &mut Pass<'_>, canary: i32) {
+    let hash = |set: Option<&crate::sets::SetView<'_>>| set.map_or_else(String::new, |set| set.hash().to_string());
+    let max = weight::max_weight(&pass.rollout);
+    let weights = TrafficWeights {
+        canary: WeightDestination {
+            weight: canary,
+            service_name: pass.canary().canary_service.clone(),
+            pod_template_hash: hash(pass.sets.new_set()),
+        },
+        stable: WeightDestination {
+            weight: max - canary,
+            service_name: pass.canary().stable_service.clone(),
+            pod_template_hash: hash(pass.sets.stable_set()),
+        },
+        additional: Vec::new(),
+        verified: None,
+    };
+    let old = pass.rollout.status.canary.weights.as_ref();
+    if old != Some(&weights) {
+        let from = old.map(|old| old.canary.weight);
+        match from {
+            Some(from) if from != canary => {
+                let text = format!("Traffic weight updated from {from} to {canary}");
+                pass.report("traffic", Verdict::Acts, text.clone());
+                pass.tell("TrafficWeightUpdated", text);
+            }
+            None => {
+                pass.report("traffic", Verdict::Acts, format!("weight {canary} of {max}"));
+                pass.tell("TrafficWeightUpdated", format!("Traffic weight updated to {canary}"));
+            }
+            Some(_) => pass.tell("TrafficWeightUpdated", format!("Traffic weight stays at {canary}, for other ReplicaSets")),
+        }
+        pass.status.canary.weights = Some(weights);
+    }
+}

@@ -1,0 +1,128 @@
+//! From the object as written to a Rollout that can be acted on: the workload's template filled in, everything validated.
+
+use crate::seen::{Seen, Workload};
+use serinus_wire::rollout::Finding;
+use serinus_wire::validate::{self, Around};
+use serinus_wire::Rollout;
+
+/// The Rollout with template and selector of its workload, or what is wrong with it.
+pub fn effective(seen: &Seen) -> Result<Rollout, (Rollout, Finding)> {
+    let mut rollout = seen.rollout.clone();
+    let mut resolved = true;
+    if let Some(reference) = &seen.rollout.spec.workload_ref {
+        match &seen.workload {
+            Workload::Found(workload) => {
+                if rollout.spec.template.as_ref().is_none_or(is_empty_template) {
+                    rollout.spec.template = Some(workload.spec.template.clone());
+                    if rollout.spec.selector.is_none() && !workload.spec.selector.is_null() {
+                        rollout.spec.selector = Some(workload.spec.selector.clone());
+                    }
+                } else {
+                    resolved = false;
+                }
+            }
+            Workload::Missing | Workload::Unsupported | Workload::NotReferenced => {
+                let finding = unresolved(reference, &seen.workload);
+                return Err((rollout, finding));
+            }
+        }
+    }
+    let around = Around { services: &seen.services, ingresses: &seen.ingresses, workload_resolved: resolved };
+    // The rule about a template beside a workloadRef is about the object as written.
+    let checked = if rollout.spec.workload_ref.is_some() && resolved { &rollout } else { &seen.rollout };
+    if let Some(finding) = validate::rollout(checked, &around).or_else(|| unsupported(&rollout)) {
+        return Err((rollout, finding));
+    }
+    Ok(rollout)
+}
+
+/// Labels and annotations decide whether a template counts as given (spec 1.1).
+fn is_empty_template(template: &serde_json::Value) -> bool {
+    let empty = |key: &str| {
+        template
+            .get("metadata")
+            .and_then(|meta| meta.get(key))
+            .and_then(serde_json::Value::as_object)
+            .is_none_or(serde_json::Map::is_empty)
+    };
+    empty("labels") && empty("annotations")
+}
+
+fn unresolved(reference: &serinus_wire::rollout::WorkloadRef, workload: &Workload) -> Finding {
+    let (path, message, hint) = if matches!(workload, Workload::Unsupported) {
+        (
+            "spec.workloadRef.kind",
+            format!("spec.workloadRef.kind: Invalid value: \"{}\": a workload of this kind can't be referenced", reference.kind),
+            "use a Deployment, a ReplicaSet or a PodTemplate",
+        )
+    } else {
+        (
+            "spec.workloadRef.name",
+            format!(
+                "spec.workloadRef.name: Invalid value: \"{0}\": {1}.{2} \"{0}\" not found",
+                reference.name,
+                format_args!("{}s", reference.kind.to_lowercase()),
+                reference.api_version.split('/').next().unwrap_or_default(),
+            ),
+            "create the workload or correct the name",
+        )
+    };
+    Finding { path: path.to_string(), message, hint: Some(hint.to_string()) }
+}
+
+/// What the contract knows and this version does not act on yet. It is refused openly, with pods and traffic left alone.
+fn unsupported(rollout: &Rollout) -> Option<Finding> {
+    let refuse = |path: &str| {
+        Some(Finding {
+            path: path.to_string(),
+            message: format!("{path}: Forbidden: not supported by this version of Serinus yet"),
+            hint: Some("remove the field, or leave this Rollout with its present controller".to_string()),
+        })
+    };
+    if rollout.spec.strategy.blue_green.is_some() {
+        return refuse("spec.strategy.blueGreen");
+    }
+    let canary = rollout.canary()?;
+    for (set, field) in [
+        (canary.analysis.is_some(), "analysis"),
+        (canary.anti_affinity.is_some(), "antiAffinity"),
+        (canary.canary_metadata.is_some(), "canaryMetadata"),
+        (canary.stable_metadata.is_some(), "stableMetadata"),
+        (canary.ping_pong.is_some(), "pingPong"),
+        (canary.dynamic_stable_scale, "dynamicStableScale"),
+    ] {
+        if set {
+            return refuse(&format!("spec.strategy.canary.{field}"));
+        }
+    }
+    if let Some(routing) = &canary.traffic_routing {
+        for (set, field) in [
+            (routing.istio.is_some(), "istio"),
+            (routing.alb.is_some(), "alb"),
+            (routing.smi.is_some(), "smi"),
+            (routing.ambassador.is_some(), "ambassador"),
+            (routing.app_mesh.is_some(), "appMesh"),
+            (routing.traefik.is_some(), "traefik"),
+            (routing.apisix.is_some(), "apisix"),
+            (routing.plugins.as_ref().is_some_and(|plugins| !plugins.is_empty()), "plugins"),
+        ] {
+            if set {
+                return refuse(&format!("spec.strategy.canary.trafficRouting.{field}"));
+            }
+        }
+    }
+    for (index, step) in crate::canary::weight::steps(rollout).iter().enumerate() {
+        for (set, field) in [
+            (step.experiment.is_some(), "experiment"),
+            (step.analysis.is_some(), "analysis"),
+            (step.set_header_route.is_some(), "setHeaderRoute"),
+            (step.set_mirror_route.is_some(), "setMirrorRoute"),
+            (step.plugin.is_some(), "plugin"),
+        ] {
+            if set {
+                return refuse(&format!("spec.strategy.canary.steps[{index}].{field}"));
+            }
+        }
+    }
+    None
+}

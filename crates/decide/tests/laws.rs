@@ -1,0 +1,299 @@
+//! The eight laws of the core, over generated worlds: random strategies, random people, random pods.
+
+mod world;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use serinus_decide::{Plan, Verdict, decide};
+use world::{World, template};
+
+/// What happens to a world from outside.
+#[derive(Clone, Debug)]
+enum Happening {
+    Image(u8),
+    Replicas(i32),
+    Promote,
+    PromoteFull,
+    Abort,
+    Retry,
+    Pause(bool),
+    Steps(Value),
+    PodsReady,
+    PodsPartly(Vec<u8>),
+    Time(u16),
+    /// The controller applies only so many writes of its next plan and dies.
+    Crash(usize),
+}
+
+fn step() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (0..=100i32).prop_map(|weight| json!({"setWeight": weight})),
+        Just(json!({"pause": {}})),
+        (1..90i32).prop_map(|seconds| json!({"pause": {"duration": seconds}})),
+    ]
+}
+
+fn routed_step() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => step(),
+        1 => (0..6i32).prop_map(|pods| json!({"setCanaryScale": {"replicas": pods}})),
+        1 => (0..=100i32).prop_map(|weight| json!({"setCanaryScale": {"weight": weight}})),
+        1 => Just(json!({"setCanaryScale": {"matchTrafficWeight": true}})),
+    ]
+}
+
+fn strategy() -> impl Strategy<Value = Value> {
+    let basic = (proptest::collection::vec(step(), 0..5), 0..4i32, 0..4i32).prop_map(|(steps, surge, missing)| {
+        let missing = if surge == 0 && missing == 0 { 1 } else { missing };
+        json!({"canary": {"steps": steps, "maxSurge": surge, "maxUnavailable": missing}})
+    });
+    let routed = (
+        proptest::collection::vec(routed_step(), 0..5),
+        proptest::option::of(0..60i32),
+        proptest::option::of(0..60i32),
+        proptest::option::of(1..4i32),
+        proptest::option::of(0..3i32),
+    )
+        .prop_map(|(steps, abort_delay, delay, min_pods, limit)| {
+            let mut canary = json!({"steps": steps, "canaryService": "web-canary", "stableService": "web-stable",
+                "trafficRouting": {"nginx": {"stableIngress": "web"}}});
+            for (key, value) in [
+                ("abortScaleDownDelaySeconds", abort_delay),
+                ("scaleDownDelaySeconds", delay),
+                ("minPodsPerReplicaSet", min_pods),
+                ("scaleDownDelayRevisionLimit", limit),
+            ] {
+                if let Some(value) = value {
+                    canary[key] = json!(value);
+                }
+            }
+            json!({"canary": canary})
+        });
+    prop_oneof![basic, routed]
+}
+
+fn world() -> impl Strategy<Value = World> {
+    (strategy(), 0..7i32, proptest::option::of(0..3i32)).prop_map(|(strategy, replicas, history)| {
+        let mut spec = json!({
+            "replicas": replicas, "strategy": strategy,
+            "selector": {"matchLabels": {"app": "web"}}, "template": template("web:0"),
+        });
+        if let Some(limit) = history {
+            spec["revisionHistoryLimit"] = json!(limit);
+        }
+        World::new(spec, &[])
+    })
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        3 => (0..4u8).prop_map(Happening::Image),
+        1 => (0..7i32).prop_map(Happening::Replicas),
+        3 => Just(Happening::Promote),
+        1 => Just(Happening::PromoteFull),
+        1 => Just(Happening::Abort),
+        1 => Just(Happening::Retry),
+        1 => any::<bool>().prop_map(Happening::Pause),
+        1 => proptest::collection::vec(step(), 0..4).prop_map(|steps| Happening::Steps(json!(steps))),
+        5 => Just(Happening::PodsReady),
+        3 => proptest::collection::vec(0..5u8, 1..4).prop_map(Happening::PodsPartly),
+        3 => (0..120u16).prop_map(Happening::Time),
+        3 => (0..3usize).prop_map(Happening::Crash),
+    ]
+}
+
+fn happen(world: &mut World, what: &Happening) {
+    match what {
+        Happening::Image(tag) => {
+            world.edit_rollout(&json!({"spec": {"template": template(&format!("web:{tag}"))}}), false);
+        }
+        Happening::Replicas(n) => world.edit_rollout(&json!({"spec": {"replicas": n}}), false),
+        Happening::Promote => world.edit_rollout(&json!({"status": {"pauseConditions": null}}), true),
+        Happening::PromoteFull => world.edit_rollout(&json!({"status": {"promoteFull": true}}), true),
+        Happening::Abort => world.edit_rollout(&json!({"status": {"abort": true}}), true),
+        Happening::Retry => world.edit_rollout(&json!({"status": {"abort": false}}), true),
+        Happening::Pause(paused) => world.edit_rollout(&json!({"spec": {"paused": paused}}), false),
+        Happening::Steps(steps) => {
+            world.edit_rollout(&json!({"spec": {"strategy": {"canary": {"steps": steps}}}}), false);
+        }
+        Happening::PodsReady => world.settle_pods(),
+        Happening::PodsPartly(parts) => world.settle_partly(parts),
+        Happening::Time(seconds) => {
+            world.now = world.now.checked_add(SignedDuration::from_secs(i64::from(*seconds))).unwrap();
+        }
+        Happening::Crash(writes) => {
+            let plan = world.plan();
+            world.apply(&plan, *writes);
+        }
+    }
+}
+
+/// Pods of a set that stay ready: a ReplicaSet removes unready ones first.
+fn ready(set: &serinus_wire::k8s::ReplicaSet) -> i32 {
+    set.status.available_replicas.min(set.spec.replicas.unwrap_or(1))
+}
+
+/// Ready capacity that counts: with a router that of the set behind the stable Service, else that of all sets.
+fn capacity(world: &World, hash: Option<&str>) -> i32 {
+    match hash {
+        Some(hash) => world.set(hash).map_or(0, ready),
+        None => world.seen.replica_sets.iter().map(ready).sum(),
+    }
+}
+
+fn routed(world: &World) -> bool {
+    world.seen.rollout.canary().unwrap().traffic_routing.is_some()
+}
+
+fn selected(world: &World, service: &str) -> Option<String> {
+    world.seen.services[service].spec.selector.get(serinus_wire::keys::HASH).cloned()
+}
+
+/// Pods that a weight needs, if they are there; nothing where the user sizes the canary by hand.
+fn canary_need(world: &World, n: i32) -> i32 {
+    let by_hand = world.seen.rollout.canary().unwrap().steps.iter().flatten().any(|step| step.set_canary_scale.is_some());
+    let need = (world.canary_weight() * n + 99) / 100;
+    let hash = selected(world, "web-canary");
+    if by_hand { 0 } else { need.min(hash.map_or(0, |hash| capacity(world, Some(&hash)))) }
+}
+
+fn unavailable(world: &World) -> i32 {
+    let canary = world.seen.rollout.canary().unwrap();
+    let n = world.seen.rollout.replicas();
+    match &canary.max_unavailable {
+        Some(serinus_wire::IntOrString::Int(missing)) => i32::try_from(*missing).unwrap().max(0),
+        _ => (n / 4).max(1),
+    }
+}
+
+fn texts(plan: &Plan) -> String {
+    serde_json::to_string(plan).unwrap()
+}
+
+/// Applies the next plan and checks what must hold for every single one.
+fn lawful_round(world: &mut World) -> Result<bool, TestCaseError> {
+    let plan = world.plan();
+    prop_assert_eq!(texts(&plan), texts(&world.plan()), "1: not deterministic");
+    let n = world.seen.rollout.replicas();
+    let stable = if routed(world) { Some(selected(world, "web-stable").unwrap_or_default()) } else { None };
+    let before = capacity(world, stable.as_deref());
+    let (canary, need) = (selected(world, "web-canary"), canary_need(world, n));
+    let wrote = world.apply(&plan, usize::MAX) > 0;
+    let floor = (n - unavailable(world)).max(0).min(before);
+    let after = capacity(world, stable.as_deref());
+    let notes: Vec<_> = plan.notes().collect();
+    prop_assert!(after >= floor, "6: capacity {before} -> {after} below {floor}\n{}\n{notes:#?}", plan.report);
+    if let Some(canary) = canary.filter(|_| n == world.seen.rollout.replicas()) {
+        let left = capacity(world, Some(&canary));
+        prop_assert!(left >= need, "6: canary {left} below {need}, its weight\n{}\n{notes:#?}", plan.report);
+    }
+    prop_assert_eq!(world.blind_weight, 0, "6: weight on a canary without endpoints\n{}", plan.report);
+    if let Some(wake) = plan.wake {
+        prop_assert!(wake > world.now, "3: wakes in the past");
+    }
+    Ok(wrote)
+}
+
+fn lawful_rest(world: &mut World) -> Result<Plan, TestCaseError> {
+    for _ in 0..40 {
+        if !lawful_round(world)? {
+            let plan = world.plan();
+            prop_assert!(plan.writes().next().is_none(), "2: no fixpoint");
+            check_wake(world, &plan)?;
+            check_explained(world, &plan)?;
+            return Ok(plan);
+        }
+    }
+    Err(TestCaseError::fail(format!("2: no rest after 40 rounds\n{:#?}", world.plan())))
+}
+
+/// Until `wake`, time alone changes nothing.
+fn check_wake(world: &World, plan: &Plan) -> Result<(), TestCaseError> {
+    let far = world.now.checked_add(SignedDuration::from_hours(24 * 30)).unwrap();
+    let end = plan.wake.unwrap_or(far);
+    let span = end.as_second() - world.now.as_second();
+    for at in [world.now.as_second() + span / 3, world.now.as_second() + span * 2 / 3, end.as_second() - 1] {
+        let at = Timestamp::from_second(at).unwrap().max(world.now);
+        let later = decide(&world.seen, at);
+        prop_assert!(later.writes().next().is_none(), "3: missed wake-up: at {at} it would write\n{:#?}", later);
+    }
+    Ok(())
+}
+
+fn check_explained(world: &World, plan: &Plan) -> Result<(), TestCaseError> {
+    let said = plan.report.lines.iter().any(|line| line.verdict != Verdict::Acts && !line.text.is_empty());
+    prop_assert!(said, "5: {} without a word", world.phase());
+    if world.phase() != "Healthy" {
+        prop_assert!(plan.report.waits().next().is_some(), "5: {} and waits for nothing\n{}", world.phase(), plan.report);
+    }
+    Ok(())
+}
+
+/// The world behaves from now on: it must come to an end that a person understands.
+fn lawful_end(world: &mut World) -> Result<(), TestCaseError> {
+    for _ in 0..150 {
+        let plan = lawful_rest(world)?;
+        let before = world.seen.clone();
+        world.settle_pods();
+        if world.seen == before {
+            match plan.wake {
+                Some(at) => world.now = at,
+                None => {
+                    prop_assert!(
+                        ["Healthy", "Paused", "Degraded"].contains(&world.phase()),
+                        "7: rests as {}: {}\n{}", world.phase(), world.seen.rollout.status.message, plan.report
+                    );
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Err(TestCaseError::fail(format!("7: no end\n{}", world.plan().report)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_world_obeys_the_laws(mut world in world(), life in proptest::collection::vec(happening(), 0..24)) {
+        for what in &life {
+            happen(&mut world, what);
+            if !matches!(what, Happening::Crash(_)) {
+                lawful_round(&mut world)?;
+            }
+        }
+        lawful_end(&mut world)?;
+    }
+
+    /// 8: a crash after any write changes nothing about where it ends.
+    #[test]
+    fn a_crash_after_any_write_ends_in_the_same_place(world in world(), tag in 1..3u8, stops in proptest::collection::vec(0..4usize, 1..40)) {
+        let mut smooth = world.clone();
+        lawful_end(&mut smooth)?;
+        happen(&mut smooth, &Happening::Image(tag));
+        lawful_end(&mut smooth)?;
+
+        let mut rough = world;
+        let mut stops = stops.into_iter().cycle();
+        let mut stumble = |world: &mut World| {
+            for _ in 0..60 {
+                let plan = world.plan();
+                if plan.writes().next().is_none() {
+                    return;
+                }
+                world.apply(&plan, stops.next().unwrap_or(1));
+            }
+        };
+        stumble(&mut rough);
+        lawful_end(&mut rough)?;
+        happen(&mut rough, &Happening::Image(tag));
+        stumble(&mut rough);
+        lawful_end(&mut rough)?;
+        prop_assert_eq!(rough.phase(), smooth.phase());
+        prop_assert_eq!(rough.sizes(), smooth.sizes());
+        prop_assert_eq!(rough.seen.replica_sets.len(), smooth.seen.replica_sets.len());
+        prop_assert_eq!(rough.canary_weight(), smooth.canary_weight());
+        prop_assert_eq!(rough.selected("web-stable"), smooth.selected("web-stable"));
+    }
+}

@@ -1,0 +1,170 @@
+//! Delete, with preconditions, grace, finalizers and the three ways of dealing with dependants.
+
+use super::{Options, Outcome, State};
+use crate::catalogue::Kind;
+use crate::failure::Failure;
+use crate::object::Fields;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What becomes of dependants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// They stay, without owner.
+    Orphan,
+    /// They go afterwards.
+    Background,
+    /// They go first.
+    Foreground,
+}
+
+/// `DeleteOptions`.
+#[derive(Clone, Debug, Default)]
+pub struct DeleteOptions {
+    /// Only the object with this uid.
+    pub uid: Option<String>,
+    /// Only the object in this version.
+    pub version: Option<String>,
+    /// What becomes of dependants.
+    pub policy: Option<Policy>,
+    /// Seconds a pod gets.
+    pub grace: Option<i64>,
+}
+
+impl DeleteOptions {
+    /// Reads the body of a delete request.
+    pub fn read(body: &Value) -> Result<DeleteOptions, Failure> {
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_string);
+        let policy = match (body.text("/propagationPolicy"), body.get("orphanDependents")) {
+            ("Orphan", _) | ("", Some(Value::Bool(true))) => Some(Policy::Orphan),
+            ("Background", _) | ("", Some(Value::Bool(false))) => Some(Policy::Background),
+            ("Foreground", _) => Some(Policy::Foreground),
+            ("", _) => None,
+            (other, _) => return Err(Failure::bad_request(format!("invalid propagationPolicy {other:?}"))),
+        };
+        Ok(DeleteOptions {
+            uid: text("/preconditions/uid"),
+            version: text("/preconditions/resourceVersion"),
+            policy,
+            grace: body.int("/gracePeriodSeconds"),
+        })
+    }
+}
+
+/// What a delete came to.
+#[derive(Clone, Debug)]
+pub enum Deleted {
+    /// It is gone.
+    Gone(Arc<Value>),
+    /// It is on its way out.
+    Leaving(Arc<Value>),
+}
+
+impl Deleted {
+    /// The object as it was last.
+    pub fn object(&self) -> &Arc<Value> {
+        match self {
+            Deleted::Gone(object) | Deleted::Leaving(object) => object,
+        }
+    }
+}
+
+impl State {
+    /// Deletes an object.
+    pub fn delete(&mut self, kind: &Kind, namespace: &str, name: &str, how: &DeleteOptions, options: &Options) -> Result<Deleted, Failure> {
+        let before = self.store.version();
+        let result = self.delete_quietly(kind, namespace, name, how, options);
+        let changed = self.store.version() != before;
+        let outcome = match &result {
+            Ok(deleted) => Outcome::Done(200, deleted.object(), changed),
+            Err(failure) => Outcome::Refused(failure),
+        };
+        self.note("delete", kind, "", (namespace, name), options, outcome);
+        result
+    }
+
+    fn delete_quietly(&mut self, kind: &Kind, namespace: &str, name: &str, how: &DeleteOptions, options: &Options) -> Result<Deleted, Failure> {
+        let live = self.get(kind, namespace, name)?;
+        let (group, plural) = (&kind.resource.group, &kind.resource.plural);
+        let refuse = |what: &str, wanted: &str, found: &str| {
+            let why = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
+            Failure::conflict(group, plural, name, &why)
+        };
+        if let Some(uid) = how.uid.as_deref().filter(|uid| *uid != live.uid()) {
+            return Err(refuse("UID", uid, live.uid()));
+        }
+        if let Some(version) = how.version.as_deref().filter(|version| *version != live.version()) {
+            return Err(refuse("ResourceVersion", version, live.version()));
+        }
+        if options.dry_run {
+            return Ok(Deleted::Gone(live));
+        }
+        let grace = grace(kind, &live, how.grace);
+        let finalizers = finalizers(kind, &live, how.policy);
+        let waits = !finalizers.is_empty() || grace > 0 || !live.items("/spec/finalizers").is_empty();
+        if !waits {
+            self.follow(kind, &live, true);
+            let gone = self.store.remove(&kind.stored(), namespace, name).unwrap_or(live);
+            return Ok(Deleted::Gone(gone));
+        }
+        let shorter = live.int("/metadata/deletionGracePeriodSeconds").is_some_and(|left| grace < left);
+        if live.is_leaving() && !shorter && live.items("/metadata/finalizers") == finalizers.as_slice() {
+            return Ok(Deleted::Leaving(live));
+        }
+        Ok(Deleted::Leaving(self.mark_leaving(kind, &live, grace, finalizers)))
+    }
+
+    /// Deletes everything that a list would give.
+    pub fn delete_collection(
+        &mut self,
+        kind: &Kind,
+        chosen: Vec<Arc<Value>>,
+        how: &DeleteOptions,
+        options: &Options,
+    ) -> Result<Vec<Arc<Value>>, Failure> {
+        let mut gone = Vec::new();
+        for object in chosen {
+            match self.delete(kind, object.namespace(), object.name(), how, options) {
+                Ok(_) => gone.push(object),
+                Err(failure) if failure.code == 404 => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(gone)
+    }
+}
+
+/// Only pods that run somewhere get time to end.
+fn grace(kind: &Kind, live: &Value, asked: Option<i64>) -> i64 {
+    let over = matches!(live.text("/status/phase"), "Succeeded" | "Failed");
+    if kind.kind != "Pod" || live.text("/spec/nodeName").is_empty() || over {
+        return 0;
+    }
+    let own = live.int("/spec/terminationGracePeriodSeconds").unwrap_or(30);
+    asked.unwrap_or(own).max(0)
+}
+
+/// The finalizers that hold the object from now on.
+fn finalizers(kind: &Kind, live: &Value, policy: Option<Policy>) -> Vec<Value> {
+    let mut finalizers = live.items("/metadata/finalizers").to_vec();
+    // Jobs of batch/v1 keep their old default: dependants stay.
+    let policy = policy.or((kind.kind == "Job").then_some(Policy::Orphan));
+    if let Some(policy) = policy {
+        finalizers.retain(|f| !matches!(f.as_str(), Some("orphan" | "foregroundDeletion")));
+        match policy {
+            Policy::Orphan => finalizers.push("orphan".into()),
+            Policy::Foreground => finalizers.push("foregroundDeletion".into()),
+            Policy::Background => {}
+        }
+    }
+    finalizers
+}
+
+/// The answer to a delete after which nothing is left.
+pub fn success(kind: &Kind, object: &Value) -> Value {
+    let mut details = json!({"name": object.name(), "kind": kind.resource.plural, "uid": object.uid()});
+    if !kind.resource.group.is_empty() {
+        details.put(&["group"], kind.resource.group.as_str());
+    }
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+}

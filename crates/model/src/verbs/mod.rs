@@ -1,0 +1,236 @@
+//! The verbs that change objects, with the rules that hold for every kind.
+
+mod create;
+mod delete;
+mod modify;
+mod scale;
+
+pub use delete::{DeleteOptions, Deleted, Policy, success};
+pub use modify::Target;
+
+use crate::builtin;
+use crate::catalogue::{Kind, Shape};
+use crate::failure::{Cause, Failure};
+use crate::history::Write;
+use crate::object::Fields;
+use crate::patch::owners::{Owners, Writer};
+use crate::patch::rules::Rules;
+use crate::state::State;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What comes with a write.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Answer as if, change nothing.
+    pub dry_run: bool,
+    /// Who owns the fields that are written.
+    pub manager: String,
+    /// Who asks.
+    pub agent: String,
+    /// What becomes of unknown fields.
+    pub validation: FieldValidation,
+    /// Server-side apply takes fields from others.
+    pub force: bool,
+}
+
+impl Options {
+    /// What the model's own controllers write with.
+    pub fn controller(name: &str) -> Options {
+        let agent = format!("model/{name}");
+        Options { manager: agent.clone(), agent, validation: FieldValidation::Ignore, ..Options::default() }
+    }
+}
+
+/// What becomes of unknown fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// Dropped in silence.
+    Ignore,
+    /// Dropped with a warning.
+    #[default]
+    Warn,
+    /// Refused.
+    Strict,
+}
+
+/// Which part of an object a write is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All but what `/status` holds.
+    Main,
+    /// `/status`.
+    Status,
+    /// `/scale`.
+    Scale,
+}
+
+impl Part {
+    /// The name of the subresource.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Main => "",
+            Part::Status => "status",
+            Part::Scale => "scale",
+        }
+    }
+}
+
+/// What a write came to.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The object as it is now.
+    pub object: Arc<Value>,
+    /// HTTP status code.
+    pub code: u16,
+    /// Lines for the `Warning` header.
+    pub warnings: Vec<String>,
+}
+
+impl State {
+    /// Refuses a body of another kind or version than the path says, and a null body.
+    fn check_identity(kind: &Kind, body: &Value) -> Result<(), Failure> {
+        if !body.is_object() {
+            return Err(Failure::bad_request("the object provided is unrecognized (must be of type map)"));
+        }
+        let (version, name) = (body.text("/apiVersion"), body.text("/kind"));
+        if !name.is_empty() && name != kind.kind {
+            return Err(Failure::bad_request(format!(
+                "{name} in version {:?} cannot be handled as a {}: no kind {name:?} is registered for version {version:?}",
+                kind.version, kind.kind
+            )));
+        }
+        if !version.is_empty() && version != kind.api_version() {
+            return Err(Failure::bad_request(format!(
+                "the API version in the data ({version}) does not match the expected API version ({})",
+                kind.api_version()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Brings a body into the shape of its kind: unknown fields go, wrong types are refused.
+    fn shaped(kind: &Kind, mut body: Value, options: &Options) -> Result<(Value, Vec<String>), Failure> {
+        let (mut object, unknown) = match &kind.shape {
+            Shape::Builtin(trip) => {
+                builtin::prepare(&mut body);
+                let mut object = trip(&body).map_err(|why| {
+                    Failure::bad_request(format!(
+                        "{} in version {:?} cannot be handled as a {}: {why}",
+                        kind.kind, kind.version, kind.kind
+                    ))
+                })?;
+                let unknown = builtin::unknown(&body, &object);
+                builtin::tidy(&mut object);
+                (object, unknown)
+            }
+            Shape::Custom(schema, _) => {
+                let unknown = schema.prune(&mut body);
+                schema.default(&mut body);
+                if let Some(metadata) = body.get_mut("metadata") {
+                    builtin::tidy(metadata);
+                }
+                (body, unknown)
+            }
+        };
+        object.put(&["apiVersion"], kind.api_version());
+        object.put(&["kind"], kind.kind.as_str());
+        object.put_default(&["metadata"], serde_json::json!({}));
+        let lines: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+        match options.validation {
+            FieldValidation::Strict if !lines.is_empty() => {
+                let why = format!("strict decoding error: {}", lines.join(", "));
+                let prefix = if kind.is_custom() {
+                    String::new()
+                } else {
+                    format!("{} in version {:?} cannot be handled as a {}: ", kind.kind, kind.version, kind.kind)
+                };
+                Err(Failure::bad_request(prefix + &why))
+            }
+            FieldValidation::Warn => Ok((object, lines)),
+            FieldValidation::Strict | FieldValidation::Ignore => Ok((object, vec![])),
+        }
+    }
+
+    /// What is wrong with an object.
+    fn check(kind: &Kind, object: &Value) -> Result<(), Failure> {
+        let causes = match &kind.shape {
+            Shape::Builtin(_) => builtin::validate(&kind.kind, object),
+            Shape::Custom(schema, _) => {
+                let mut causes: Vec<Cause> = builtin::metadata(&kind.kind, object);
+                causes.extend(schema.validate(object));
+                causes
+            }
+        };
+        if causes.is_empty() { Ok(()) } else { Err(Failure::invalid(&kind.resource.group, &kind.kind, object.name(), &causes)) }
+    }
+
+    /// Writes who owns what after a plain write.
+    fn own(&self, kind: &Kind, before: &Value, after: &mut Value, part: Part, options: &Options) {
+        let mut owners = Owners::read(before);
+        let api_version = kind.api_version();
+        let writer = Writer {
+            manager: if options.manager.is_empty() { "unknown" } else { &options.manager },
+            applies: false,
+            subresource: part.name(),
+            api_version: &api_version,
+            now: self.now,
+        };
+        owners.changed(before, after, Rules::of(kind), writer);
+        owners.write(after);
+    }
+
+    /// Notes a write and what it came to.
+    fn note(&mut self, verb: &'static str, kind: &Kind, subresource: &str, at: (&str, &str), options: &Options, outcome: Outcome<'_>) {
+        let (code, version, changed) = match outcome {
+            Outcome::Done(code, object, changed) => (code, object.version().to_string(), changed),
+            Outcome::Refused(failure) => (failure.code, String::new(), false),
+        };
+        if options.dry_run {
+            return;
+        }
+        self.history.push(Write {
+            at: self.now,
+            verb,
+            group: kind.resource.group.clone(),
+            resource: kind.resource.plural.clone(),
+            subresource: subresource.to_string(),
+            namespace: at.0.to_string(),
+            name: at.1.to_string(),
+            version,
+            code,
+            agent: options.agent.clone(),
+            changed,
+        });
+    }
+
+    /// Keeps the catalogue in step with the CustomResourceDefinitions.
+    fn follow(&mut self, kind: &Kind, object: &Value, gone: bool) {
+        if kind.kind != "CustomResourceDefinition" {
+            return;
+        }
+        let resource = crate::crd::resource(object);
+        if gone {
+            self.catalogue.forget(&resource);
+        } else {
+            self.catalogue.serve(resource, crate::crd::kinds(object));
+        }
+    }
+}
+
+/// What a write came to, for the history.
+enum Outcome<'a> {
+    Done(u16, &'a Value, bool),
+    Refused(&'a Failure),
+}
+
+/// Whether two versions of an object say the same, whoever owns the fields.
+fn says_the_same(a: &Value, b: &Value) -> bool {
+    let bare = |object: &Value| {
+        let mut object = object.clone();
+        object.cut(&["metadata", "managedFields"]);
+        object.cut(&["metadata", "resourceVersion"]);
+        object
+    };
+    bare(a) == bare(b)
+}
