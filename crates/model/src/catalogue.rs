@@ -151,10 +151,6 @@ impl Catalogue {
     pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<Arc<Kind>> {
         self.kinds.get(&Resource::new(group, plural))?.iter().find(|kind| kind.version == version).cloned()
     }
-    /// The first served version of a resource.
-    pub fn of(&self, resource: &Resource) -> Option<Arc<Kind>> {
-        self.kinds.get(resource)?.first().cloned()
-    }
     /// A kind by group and kind.
     pub fn by_kind(&self, group: &str, kind: &str) -> Option<Arc<Kind>> {
         self.all().find(|k| k.resource.group == group && k.kind == kind).cloned()

@@ -29,7 +29,7 @@ pub struct Connection {
     #[arg(short, long, global = true, value_name = "URL")]
     pub server: Option<String>,
     /// Bearer token
-    #[arg(long, global = true, hide_env_values = true)]
+    #[arg(long, global = true)]
     pub token: Option<String>,
     /// Limit of each request, for example 5s; 0: none
     #[arg(long, global = true, value_name = "DURATION", default_value = "0", value_parser = span)]

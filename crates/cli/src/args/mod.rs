@@ -50,21 +50,16 @@ pub enum Verb {
     /// Start an aborted update again
     #[command(subcommand)]
     Retry(Retry),
-    /// Go back to an earlier revision
-    Undo(Undo),
     /// Pause rollouts
     Pause(Names),
-    /// Change a rollout
-    #[command(subcommand)]
-    Set(Set),
     /// Show the status of a rollout, and wait until it is healthy or degraded
     Status(Status),
     /// Restart the pods of rollouts
     Restart(Restart),
-    /// Check manifests without a cluster
-    Lint(Lint),
     /// Say why a rollout stands where it stands, and what comes next
     Explain(One),
+    /// Print the CustomResourceDefinition of Rollouts, to be applied to a cluster
+    Crd,
     /// Show the version
     Version(Version),
 }
@@ -91,13 +86,6 @@ pub enum Retry {
     /// Start aborted updates again
     #[command(visible_aliases = ["ro", "rollouts"])]
     Rollout(Names),
-}
-
-/// `set`.
-#[derive(Debug, Subcommand)]
-pub enum Set {
-    /// Set the image of a container
-    Image(Image),
 }
 
 /// One rollout.
@@ -167,28 +155,6 @@ pub struct Promote {
     pub skip_all_steps: bool,
 }
 
-/// `undo`.
-#[derive(Debug, Args)]
-pub struct Undo {
-    /// Name of the rollout
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// Revision to go back to; 0: the one before the current
-    #[arg(long, value_name = "REVISION", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
-    pub to_revision: i64,
-}
-
-/// `set image`.
-#[derive(Debug, Args)]
-pub struct Image {
-    /// Name of the rollout
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// Container and image, for example `web=nginx:1.29`; `*` for all containers
-    #[arg(value_name = "CONTAINER=IMAGE", value_parser = container_image)]
-    pub set: (String, String),
-}
-
 /// `status`.
 #[derive(Debug, Args)]
 pub struct Status {
@@ -217,14 +183,6 @@ pub struct Restart {
     pub after: Duration,
 }
 
-/// `lint`.
-#[derive(Debug, Args)]
-pub struct Lint {
-    /// Manifests to check; `-` for the standard input
-    #[arg(short, long = "filename", value_name = "FILE", required = true, num_args = 1..)]
-    pub files: Vec<PathBuf>,
-}
-
 /// `version`.
 #[derive(Debug, Args)]
 pub struct Version {
@@ -248,15 +206,6 @@ pub struct SandboxArgs {
     /// Port of the gateway; 0: any free one
     #[arg(long, default_value_t = 0)]
     pub gateway_port: u16,
-}
-
-fn container_image(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((container, image)) if !container.is_empty() && !image.is_empty() => {
-            Ok((container.to_string(), image.to_string()))
-        }
-        _ => Err("give it as CONTAINER=IMAGE, for example web=nginx:1.29".to_string()),
-    }
 }
 
 /// The name this program was called by decides what it offers.

@@ -98,7 +98,9 @@ impl Pods {
         entry.over |= matches!(entry.state, Some(State::Waiting(_)) | None);
         let key = entry.key.clone();
         drop(running);
-        self.inner.addresses.send_modify(|addresses| drop(addresses.remove(&key)));
+        self.inner.addresses.send_modify(|addresses| {
+            addresses.remove(&key);
+        });
     }
 
     /// Whether a pod that was asked to end has done so, or never was.
