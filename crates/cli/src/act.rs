@@ -171,7 +171,8 @@ impl At<'_> {
         loop {
             let rollout = self.read(name).await?;
             let (phase, message) = phase(&rollout);
-            let line = if message.is_empty() { phase.word().to_string() } else { format!("{} - {message}", phase.word()) };
+            let line =
+                if message.is_empty() { phase.word().to_string() } else { format!("{} - {message}", phase.word()) };
             if line != said {
                 println!("{line}");
                 said = line;
@@ -230,7 +231,8 @@ async fn controller(connection: &Connection, args: &ControllerArgs) -> anyhow::R
     }
     for port in [args.healthz_port, args.metrics_port] {
         let address = std::net::SocketAddr::new(args.bind_address, port);
-        let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
+        let listener =
+            tokio::net::TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
         options.listeners.push(listener);
     }
     let stop = tokio_util::sync::CancellationToken::new();

@@ -3,8 +3,8 @@
 use crate::canary::weight;
 use crate::pass::Pass;
 use crate::plan::{Kind, Op, Verdict};
-use crate::sets::Sets;
 use crate::seen::Seen;
+use crate::sets::Sets;
 use crate::status::conditions::{self, names};
 use serde_json::{Map, Value, json};
 use serinus_gocompat::hash;
@@ -47,8 +47,7 @@ pub fn adopt(pass: &mut Pass<'_>) {
         if set.metadata.controller().is_some() {
             continue;
         }
-        let mut owners: Vec<Value> =
-            set.metadata.owner_references.iter().map(|owner| json!(owner)).collect();
+        let mut owners: Vec<Value> = set.metadata.owner_references.iter().map(|owner| json!(owner)).collect();
         owners.push(owner(&pass.rollout));
         let text = format!("adopts ReplicaSet {}", set.metadata.name);
         pass.report("identity", Verdict::Acts, text);

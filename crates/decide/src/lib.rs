@@ -33,7 +33,8 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Plan {
     }
     let rollout = match spec::effective(seen) {
         Ok(rollout) => rollout,
-        Err((rollout, finding)) => {
+        Err(refused) => {
+            let (rollout, finding) = *refused;
             let message = validate::invalid_message(&rollout.metadata.name, &finding);
             let sets = identity::sets(seen, &rollout);
             let mut pass = Pass::new(seen, now, rollout, sets);

@@ -60,9 +60,7 @@ fn in_order<'p>(pass: &Pass<'_>, pods: &'p [Pod], at: Time) -> Vec<&'p Pod> {
     let mut old: Vec<&Pod> = pods
         .iter()
         .filter(|pod| pod.metadata.creation_timestamp.is_some_and(|created| created < at))
-        .filter(|pod| {
-            owned(pod).is_some_and(|owner| pass.sets.all.iter().any(|set| set.seen.metadata.uid == owner))
-        })
+        .filter(|pod| owned(pod).is_some_and(|owner| pass.sets.all.iter().any(|set| set.seen.metadata.uid == owner)))
         .collect();
     old.sort_by_key(|pod| {
         let owner = owned(pod);

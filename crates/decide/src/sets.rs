@@ -70,7 +70,11 @@ pub struct Sets<'a> {
 
 impl<'a> Sets<'a> {
     /// Orders the sets and finds the new one by `is_new` (tried in order, first match wins) and the stable one by its hash.
-    pub fn new(sets: impl Iterator<Item = &'a ReplicaSet>, is_new: &[&dyn Fn(&ReplicaSet) -> bool], stable: &str) -> Sets<'a> {
+    pub fn new(
+        sets: impl Iterator<Item = &'a ReplicaSet>,
+        is_new: &[&dyn Fn(&ReplicaSet) -> bool],
+        stable: &str,
+    ) -> Sets<'a> {
         let mut all: Vec<SetView<'a>> = sets.map(SetView::new).collect();
         all.sort_by(|a, b| (a.created(), a.name()).cmp(&(b.created(), b.name())));
         let new = is_new.iter().find_map(|test| all.iter().position(|set| test(set.seen)));

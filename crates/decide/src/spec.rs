@@ -1,12 +1,12 @@
 //! From the object as written to a Rollout that can be acted on: the workload's template filled in, everything validated.
 
 use crate::seen::{Seen, Workload};
+use serinus_wire::Rollout;
 use serinus_wire::rollout::Finding;
 use serinus_wire::validate::{self, Around};
-use serinus_wire::Rollout;
 
 /// The Rollout with template and selector of its workload, or what is wrong with it.
-pub fn effective(seen: &Seen) -> Result<Rollout, (Rollout, Finding)> {
+pub fn effective(seen: &Seen) -> Result<Rollout, Box<(Rollout, Finding)>> {
     let mut rollout = seen.rollout.clone();
     let mut resolved = true;
     if let Some(reference) = &seen.rollout.spec.workload_ref {
@@ -23,7 +23,7 @@ pub fn effective(seen: &Seen) -> Result<Rollout, (Rollout, Finding)> {
             }
             Workload::Missing | Workload::Unsupported | Workload::NotReferenced => {
                 let finding = unresolved(reference, &seen.workload);
-                return Err((rollout, finding));
+                return Err(Box::new((rollout, finding)));
             }
         }
     }
@@ -31,7 +31,7 @@ pub fn effective(seen: &Seen) -> Result<Rollout, (Rollout, Finding)> {
     // The rule about a template beside a workloadRef is about the object as written.
     let checked = if rollout.spec.workload_ref.is_some() && resolved { &rollout } else { &seen.rollout };
     if let Some(finding) = validate::rollout(checked, &around).or_else(|| unsupported(&rollout)) {
-        return Err((rollout, finding));
+        return Err(Box::new((rollout, finding)));
     }
     Ok(rollout)
 }
@@ -52,7 +52,10 @@ fn unresolved(reference: &serinus_wire::rollout::WorkloadRef, workload: &Workloa
     let (path, message, hint) = if matches!(workload, Workload::Unsupported) {
         (
             "spec.workloadRef.kind",
-            format!("spec.workloadRef.kind: Invalid value: \"{}\": a workload of this kind can't be referenced", reference.kind),
+            format!(
+                "spec.workloadRef.kind: Invalid value: \"{}\": a workload of this kind can't be referenced",
+                reference.kind
+            ),
             "use a Deployment, a ReplicaSet or a PodTemplate",
         )
     } else {

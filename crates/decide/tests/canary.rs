@@ -1,5 +1,7 @@
 //! The canary as a person sees it: sizes, Services, weights and events over whole updates.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod world;
 
 use serde_json::{Value, json};
@@ -79,16 +81,29 @@ fn a_basic_update_pauses_aborts_and_is_retried_with_the_peers_events() {
     assert_eq!(
         world.events,
         [
-            "RolloutUpdated", "NewReplicaSetCreated", "RolloutNotCompleted", "ScalingReplicaSet", "RolloutStepCompleted",
-            "RolloutPaused", "ScalingReplicaSet", "RolloutAborted", "ScalingReplicaSet", "RolloutStepCompleted",
-            "RolloutPaused", "RolloutStepCompleted", "RolloutResumed", "ScalingReplicaSet", "RolloutCompleted"
+            "RolloutUpdated",
+            "NewReplicaSetCreated",
+            "RolloutNotCompleted",
+            "ScalingReplicaSet",
+            "RolloutStepCompleted",
+            "RolloutPaused",
+            "ScalingReplicaSet",
+            "RolloutAborted",
+            "ScalingReplicaSet",
+            "RolloutStepCompleted",
+            "RolloutPaused",
+            "RolloutStepCompleted",
+            "RolloutResumed",
+            "ScalingReplicaSet",
+            "RolloutCompleted"
         ]
     );
 }
 
 #[test]
 fn a_routed_update_moves_the_weight_and_keeps_the_old_set_for_its_delay() {
-    let mut world = routed(json!([{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {"duration": "10s"}}]));
+    let mut world =
+        routed(json!([{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {"duration": "10s"}}]));
     world.run();
     assert_eq!(world.canary_weight(), 0);
     set_image(&mut world, "web:2");
@@ -209,7 +224,11 @@ fn a_missing_workload_is_said_and_heals() {
     world.seen.workload = serinus_decide::Workload::Missing;
     let plan = world.rest();
     assert_eq!(world.phase(), "Degraded");
-    assert!(world.seen.rollout.status.message.contains("spec.workloadRef.name"), "{}", world.seen.rollout.status.message);
+    assert!(
+        world.seen.rollout.status.message.contains("spec.workloadRef.name"),
+        "{}",
+        world.seen.rollout.status.message
+    );
     assert!(plan.report.to_string().contains("create the workload"), "{}", plan.report);
     world = world.behind_deployment(template("web:1"));
     world.run();
@@ -228,7 +247,8 @@ fn a_bad_edit_leaves_pods_and_traffic_alone() {
     assert_eq!(world.phase(), "Degraded");
     assert!(world.seen.rollout.status.message.contains("setWeight"), "{}", world.seen.rollout.status.message);
     assert_eq!((world.sizes(), world.canary_weight()), before);
-    world.edit_rollout(&json!({"spec": {"strategy": {"canary": {"steps": [{"setWeight": 40}, {"pause": {}}]}}}}), false);
+    world
+        .edit_rollout(&json!({"spec": {"strategy": {"canary": {"steps": [{"setWeight": 40}, {"pause": {}}]}}}}), false);
     world.run();
     assert_eq!((world.phase(), world.sizes(), world.canary_weight()), ("Paused", before.0, before.1));
 }
@@ -244,7 +264,11 @@ fn a_stuck_canary_is_degraded_after_its_deadline_and_says_why() {
     world.now = at;
     let plan = world.rest();
     assert_eq!(world.phase(), "Degraded", "{}", plan.report);
-    assert!(world.seen.rollout.status.message.starts_with("ProgressDeadlineExceeded"), "{}", world.seen.rollout.status.message);
+    assert!(
+        world.seen.rollout.status.message.starts_with("ProgressDeadlineExceeded"),
+        "{}",
+        world.seen.rollout.status.message
+    );
     assert!(plan.report.to_string().contains("0 of 2 pods are available"), "{}", plan.report);
     world.run();
     assert_eq!(world.phase(), "Paused", "it recovers when the pods come");

@@ -1,5 +1,7 @@
 //! The eight laws of the core, over generated worlds: random strategies, random people, random pods.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod world;
 
 use jiff::{SignedDuration, Timestamp};
@@ -152,7 +154,8 @@ fn selected(world: &World, service: &str) -> Option<String> {
 
 /// Pods that a weight needs, if they are there; nothing where the user sizes the canary by hand.
 fn canary_need(world: &World, n: i32) -> i32 {
-    let by_hand = world.seen.rollout.canary().unwrap().steps.iter().flatten().any(|step| step.set_canary_scale.is_some());
+    let by_hand =
+        world.seen.rollout.canary().unwrap().steps.iter().flatten().any(|step| step.set_canary_scale.is_some());
     let need = (world.canary_weight() * n + 99) / 100;
     let hash = selected(world, "web-canary");
     if by_hand { 0 } else { need.min(hash.map_or(0, |hash| capacity(world, Some(&hash)))) }
@@ -225,7 +228,12 @@ fn check_explained(world: &World, plan: &Plan) -> Result<(), TestCaseError> {
     let said = plan.report.lines.iter().any(|line| line.verdict != Verdict::Acts && !line.text.is_empty());
     prop_assert!(said, "5: {} without a word", world.phase());
     if world.phase() != "Healthy" {
-        prop_assert!(plan.report.waits().next().is_some(), "5: {} and waits for nothing\n{}", world.phase(), plan.report);
+        prop_assert!(
+            plan.report.waits().next().is_some(),
+            "5: {} and waits for nothing\n{}",
+            world.phase(),
+            plan.report
+        );
     }
     Ok(())
 }
@@ -242,7 +250,10 @@ fn lawful_end(world: &mut World) -> Result<(), TestCaseError> {
                 None => {
                     prop_assert!(
                         ["Healthy", "Paused", "Degraded"].contains(&world.phase()),
-                        "7: rests as {}: {}\n{}", world.phase(), world.seen.rollout.status.message, plan.report
+                        "7: rests as {}: {}\n{}",
+                        world.phase(),
+                        world.seen.rollout.status.message,
+                        plan.report
                     );
                     return Ok(());
                 }

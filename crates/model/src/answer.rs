@@ -91,16 +91,25 @@ impl Request {
             return Ok(Value::Null);
         }
         if self.content_type.contains("protobuf") {
-            return Err(Failure::unsupported_media_type("the body of the request was in an unknown format - accepted media types include: application/json"));
+            return Err(Failure::unsupported_media_type(
+                "the body of the request was in an unknown format - accepted media types include: application/json",
+            ));
         }
-        serde_json::from_slice(&self.body).map_err(|error| Failure::bad_request(format!("couldn't read the body as JSON: {error}")))
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Failure::bad_request(format!("couldn't read the body as JSON: {error}")))
     }
     fn options(&self) -> Options {
         let manager = self.query.text("fieldManager");
         let product = self.agent.split('/').next().unwrap_or("");
         Options {
             dry_run: self.query.text("dryRun") == "All",
-            manager: if manager.is_empty() && self.content_type.contains("apply-patch") { String::new() } else if manager.is_empty() { product.to_string() } else { manager.to_string() },
+            manager: if manager.is_empty() && self.content_type.contains("apply-patch") {
+                String::new()
+            } else if manager.is_empty() {
+                product.to_string()
+            } else {
+                manager.to_string()
+            },
             agent: self.agent.clone(),
             validation: match self.query.text("fieldValidation") {
                 "Strict" => FieldValidation::Strict,
@@ -130,7 +139,9 @@ fn meta(model: &Model, request: &Request, path: &[String]) -> Result<Answer, Fai
     if first.contains("protobuf") && !request.accept.contains("json") {
         return Err(Failure::not_acceptable("only the following media types are accepted: application/json"));
     }
-    let aggregated = request.accept.split(',').any(|clause| clause.contains("g=apidiscovery.k8s.io") && clause.contains("v=v2") && !clause.contains("v2beta1"));
+    let aggregated = request.accept.split(',').any(|clause| {
+        clause.contains("g=apidiscovery.k8s.io") && clause.contains("v=v2") && !clause.contains("v2beta1")
+    });
     let body = model.look(|state| discovery::answer(&state.catalogue, path, aggregated))?;
     if aggregated && matches!(path, [only] if only == "api" || only == "apis") {
         let media = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -143,8 +154,13 @@ fn meta(model: &Model, request: &Request, path: &[String]) -> Result<Answer, Fai
 fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usize>) -> Result<Answer, Failure> {
     let view = View::parse(&request.accept, request.query.text("includeObject"))
         .ok_or_else(|| Failure::not_acceptable("only the following media types are accepted: application/json"))?;
-    let kind = model.look(|state| state.catalogue.find(&address.group, &address.version, &address.plural)).ok_or_else(Failure::no_such_path)?;
-    if kind.namespaced && address.namespace.is_empty() && !matches!(request.verb(), "list" | "watch" | "deletecollection") {
+    let kind = model
+        .look(|state| state.catalogue.find(&address.group, &address.version, &address.plural))
+        .ok_or_else(Failure::no_such_path)?;
+    if kind.namespaced
+        && address.namespace.is_empty()
+        && !matches!(request.verb(), "list" | "watch" | "deletecollection")
+    {
         return Err(if request.verb() == "create" { Failure::method_not_allowed() } else { Failure::no_such_path() });
     }
     if !kind.namespaced && !address.namespace.is_empty() {
@@ -179,7 +195,11 @@ fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usiz
             let body = request.json()?;
             model.work(|state| {
                 let written = change(state, request, address, &kind, part, body)?;
-                let shown = if part == Part::Scale { (*written.object).clone() } else { view.one(&kind, &written.object, state.now) };
+                let shown = if part == Part::Scale {
+                    (*written.object).clone()
+                } else {
+                    view.one(&kind, &written.object, state.now)
+                };
                 Ok(Answer::Json(written.code, shown, written.warnings))
             })
         }
@@ -195,7 +215,11 @@ fn with_name(address: &Address) -> Address {
 }
 
 fn name_as_field(address: &Address, query: &Query) -> Query {
-    if address.name.is_empty() { query.clone() } else { query.with("fieldSelector", &format!("metadata.name={}", address.name)) }
+    if address.name.is_empty() {
+        query.clone()
+    } else {
+        query.with("fieldSelector", &format!("metadata.name={}", address.name))
+    }
 }
 
 fn part(kind: &Kind, subresource: &str) -> Result<Part, Failure> {
@@ -208,7 +232,14 @@ fn part(kind: &Kind, subresource: &str) -> Result<Part, Failure> {
     }
 }
 
-fn change(state: &mut State, request: &Request, address: &Address, kind: &Kind, part: Part, body: Value) -> Result<Written, Failure> {
+fn change(
+    state: &mut State,
+    request: &Request,
+    address: &Address,
+    kind: &Kind,
+    part: Part,
+    body: Value,
+) -> Result<Written, Failure> {
     let options = request.options();
     let target = Target { kind, part, namespace: &address.namespace, name: &address.name };
     match request.verb() {
@@ -237,7 +268,13 @@ fn delete_options(request: &Request) -> Result<DeleteOptions, Failure> {
     Ok(how)
 }
 
-fn delete(model: &Model, request: &Request, address: &Address, kind: &Arc<Kind>, view: View) -> Result<Answer, Failure> {
+fn delete(
+    model: &Model,
+    request: &Request,
+    address: &Address,
+    kind: &Arc<Kind>,
+    view: View,
+) -> Result<Answer, Failure> {
     let how = delete_options(request)?;
     let mut options = request.options();
     // The dry run of a delete may stand in its body.
@@ -257,13 +294,20 @@ fn gives_back(kind: &Kind) -> bool {
     matches!(kind.kind.as_str(), "Pod" | "Service" | "ServiceAccount" | "PersistentVolumeClaim" | "PodTemplate")
 }
 
-fn delete_collection(model: &Model, request: &Request, address: &Address, kind: &Arc<Kind>, view: View) -> Result<Answer, Failure> {
+fn delete_collection(
+    model: &Model,
+    request: &Request,
+    address: &Address,
+    kind: &Arc<Kind>,
+    view: View,
+) -> Result<Answer, Failure> {
     let (how, options) = (delete_options(request)?, request.options());
     model.work(|state| {
         let filter = Filter::parse(kind, address, &request.query)?;
         let chosen = state.list(kind, &filter, &Query::default())?.items;
         let items = state.delete_collection(kind, chosen, &how, &options)?;
-        let metadata = [("resourceVersion".to_string(), Value::from(state.store.version().to_string()))].into_iter().collect();
+        let metadata =
+            [("resourceVersion".to_string(), Value::from(state.store.version().to_string()))].into_iter().collect();
         Ok(Answer::Json(200, view.list(kind, List { items, metadata }, state.now), vec![]))
     })
 }
@@ -273,12 +317,18 @@ fn evict(model: &Model, request: &Request, address: &Address, kind: &Kind) -> Re
     let how = DeleteOptions::read(body.get("deleteOptions").unwrap_or(&Value::Null))?;
     model.work(|state| {
         state.delete(kind, &address.namespace, &address.name, &how, &request.options())?;
-        Ok(Answer::Json(201, json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}), vec![]))
+        Ok(Answer::Json(
+            201,
+            json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}),
+            vec![],
+        ))
     })
 }
 
 fn logs(model: &Model, request: &Request, address: &Address) -> Result<Answer, Failure> {
-    let pod = model.get("", "Pod", &address.namespace, &address.name).ok_or_else(|| Failure::not_found("", "pods", &address.name))?;
+    let pod = model
+        .get("", "Pod", &address.namespace, &address.name)
+        .ok_or_else(|| Failure::not_found("", "pods", &address.name))?;
     let query = &request.query;
     let options = LogOptions {
         container: query.text("container").to_string(),
@@ -287,8 +337,13 @@ fn logs(model: &Model, request: &Request, address: &Address) -> Result<Answer, F
         since: query.number("sinceSeconds"),
         timestamps: query.has("timestamps") && query.flag("timestamps"),
     };
-    if !options.container.is_empty() && !pod.items("/spec/containers").iter().any(|one| one.text("/name") == options.container) {
-        return Err(Failure::bad_request(format!("container {} is not valid for pod {}", options.container, address.name)));
+    if !options.container.is_empty()
+        && !pod.items("/spec/containers").iter().any(|one| one.text("/name") == options.container)
+    {
+        return Err(Failure::bad_request(format!(
+            "container {} is not valid for pod {}",
+            options.container, address.name
+        )));
     }
     let lines = model.with_runner(|runner| runner.logs(&pod, &options)).map_err(Failure::bad_request)?;
     Ok(Answer::Stream("text/plain", lines))

@@ -4,8 +4,8 @@ use crate::crd::Schema;
 use crate::events;
 use crate::object::Fields;
 use k8s_openapi::api::{
-    apps::v1 as apps, batch::v1 as batch, coordination::v1 as coordination, core::v1 as core, discovery::v1 as discovery,
-    networking::v1 as networking, policy::v1 as policy, rbac::v1 as rbac,
+    apps::v1 as apps, batch::v1 as batch, coordination::v1 as coordination, core::v1 as core,
+    discovery::v1 as discovery, networking::v1 as networking, policy::v1 as policy, rbac::v1 as rbac,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use serde::{Serialize, de::DeserializeOwned};
@@ -94,7 +94,11 @@ pub struct Column {
 impl Kind {
     /// `group/version`, or `version` in the core group.
     pub fn api_version(&self) -> String {
-        if self.resource.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.resource.group, self.version) }
+        if self.resource.group.is_empty() {
+            self.version.clone()
+        } else {
+            format!("{}/{}", self.resource.group, self.version)
+        }
     }
     /// Where its objects are kept: the two faces of events share one place.
     pub fn stored(&self) -> Resource {
@@ -196,7 +200,13 @@ fn builtin() -> Vec<Kind> {
         one("events.k8s.io", "v1", "events", "Event", "ev", 0, round_trip::<core::Event>),
         core("serviceaccounts", "ServiceAccount", "sa", 0, round_trip::<core::ServiceAccount>),
         core("podtemplates", "PodTemplate", "", GENERATION, round_trip::<core::PodTemplate>),
-        core("persistentvolumeclaims", "PersistentVolumeClaim", "pvc", STATUS, round_trip::<core::PersistentVolumeClaim>),
+        core(
+            "persistentvolumeclaims",
+            "PersistentVolumeClaim",
+            "pvc",
+            STATUS,
+            round_trip::<core::PersistentVolumeClaim>,
+        ),
         apps("deployments", "Deployment", "deploy", WORKLOAD, round_trip::<apps::Deployment>),
         apps("replicasets", "ReplicaSet", "rs", WORKLOAD, round_trip::<apps::ReplicaSet>),
         apps("statefulsets", "StatefulSet", "sts", WORKLOAD, round_trip::<apps::StatefulSet>),
@@ -204,16 +214,72 @@ fn builtin() -> Vec<Kind> {
         apps("controllerrevisions", "ControllerRevision", "", 0, round_trip::<apps::ControllerRevision>),
         one("batch", "v1", "jobs", "Job", "", STATUS | GENERATION | ALL, round_trip::<batch::Job>),
         one("batch", "v1", "cronjobs", "CronJob", "cj", STATUS | GENERATION | ALL, round_trip::<batch::CronJob>),
-        one("networking.k8s.io", "v1", "ingresses", "Ingress", "ing", STATUS | GENERATION, round_trip::<networking::Ingress>),
-        one("networking.k8s.io", "v1", "ingressclasses", "IngressClass", "", CLUSTER | GENERATION, round_trip::<networking::IngressClass>),
-        one("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "netpol", GENERATION, round_trip::<networking::NetworkPolicy>),
-        one("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "", GENERATION, round_trip::<discovery::EndpointSlice>),
+        one(
+            "networking.k8s.io",
+            "v1",
+            "ingresses",
+            "Ingress",
+            "ing",
+            STATUS | GENERATION,
+            round_trip::<networking::Ingress>,
+        ),
+        one(
+            "networking.k8s.io",
+            "v1",
+            "ingressclasses",
+            "IngressClass",
+            "",
+            CLUSTER | GENERATION,
+            round_trip::<networking::IngressClass>,
+        ),
+        one(
+            "networking.k8s.io",
+            "v1",
+            "networkpolicies",
+            "NetworkPolicy",
+            "netpol",
+            GENERATION,
+            round_trip::<networking::NetworkPolicy>,
+        ),
+        one(
+            "discovery.k8s.io",
+            "v1",
+            "endpointslices",
+            "EndpointSlice",
+            "",
+            GENERATION,
+            round_trip::<discovery::EndpointSlice>,
+        ),
         one("coordination.k8s.io", "v1", "leases", "Lease", "", 0, round_trip::<coordination::Lease>),
-        one("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "pdb", STATUS | GENERATION, round_trip::<policy::PodDisruptionBudget>),
+        one(
+            "policy",
+            "v1",
+            "poddisruptionbudgets",
+            "PodDisruptionBudget",
+            "pdb",
+            STATUS | GENERATION,
+            round_trip::<policy::PodDisruptionBudget>,
+        ),
         one("rbac.authorization.k8s.io", "v1", "roles", "Role", "", 0, round_trip::<rbac::Role>),
         one("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", "", 0, round_trip::<rbac::RoleBinding>),
-        one("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", "", CLUSTER, round_trip::<rbac::ClusterRole>),
-        one("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", "", CLUSTER, round_trip::<rbac::ClusterRoleBinding>),
+        one(
+            "rbac.authorization.k8s.io",
+            "v1",
+            "clusterroles",
+            "ClusterRole",
+            "",
+            CLUSTER,
+            round_trip::<rbac::ClusterRole>,
+        ),
+        one(
+            "rbac.authorization.k8s.io",
+            "v1",
+            "clusterrolebindings",
+            "ClusterRoleBinding",
+            "",
+            CLUSTER,
+            round_trip::<rbac::ClusterRoleBinding>,
+        ),
         one(
             "apiextensions.k8s.io",
             "v1",
@@ -226,7 +292,15 @@ fn builtin() -> Vec<Kind> {
     ]
 }
 
-fn one(group: &str, version: &str, plural: &str, kind: &str, short: &str, flags: u8, trip: fn(&Value) -> Result<Value, String>) -> Kind {
+fn one(
+    group: &str,
+    version: &str,
+    plural: &str,
+    kind: &str,
+    short: &str,
+    flags: u8,
+    trip: fn(&Value) -> Result<Value, String>,
+) -> Kind {
     let has = |flag: u8| flags & flag != 0;
     let mut short_names: Vec<String> = if short.is_empty() { vec![] } else { vec![short.to_string()] };
     if kind == "CustomResourceDefinition" {
@@ -242,7 +316,11 @@ fn one(group: &str, version: &str, plural: &str, kind: &str, short: &str, flags:
         categories: if has(ALL) { vec!["all".to_string()] } else { vec![] },
         namespaced: !has(CLUSTER),
         status: has(STATUS),
-        scale: has(SCALE).then(|| Scale { spec: "/spec/replicas".into(), status: "/status/replicas".into(), selector: None }),
+        scale: has(SCALE).then(|| Scale {
+            spec: "/spec/replicas".into(),
+            status: "/status/replicas".into(),
+            selector: None,
+        }),
         generation: has(GENERATION),
         shape: Shape::Builtin(trip),
     }

@@ -13,7 +13,9 @@ const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", 
 pub fn answer(catalogue: &Catalogue, path: &[String], aggregated: bool) -> Result<Value, Failure> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
-        [] => Ok(json!({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})),
+        [] => Ok(
+            json!({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]}),
+        ),
         ["version"] => Ok(version()),
         ["api"] if aggregated => Ok(aggregate(catalogue, true)),
         ["apis"] if aggregated => Ok(aggregate(catalogue, false)),
@@ -22,7 +24,11 @@ pub fn answer(catalogue: &Catalogue, path: &[String], aggregated: bool) -> Resul
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}],
         })),
         ["apis"] => {
-            let groups: Vec<Value> = groups(catalogue).into_iter().filter(|(name, _)| !name.is_empty()).map(|(name, versions)| group(&name, &versions)).collect();
+            let groups: Vec<Value> = groups(catalogue)
+                .into_iter()
+                .filter(|(name, _)| !name.is_empty())
+                .map(|(name, versions)| group(&name, &versions))
+                .collect();
             Ok(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
         ["apis", name] => {
@@ -37,7 +43,9 @@ pub fn answer(catalogue: &Catalogue, path: &[String], aggregated: bool) -> Resul
         }
         ["api", version] => resources(catalogue, "", version),
         ["apis", group, version] => resources(catalogue, group, version),
-        ["openapi", "v2"] => Ok(json!({"swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.33.0"}, "paths": {}, "definitions": {}})),
+        ["openapi", "v2"] => Ok(
+            json!({"swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.33.0"}, "paths": {}, "definitions": {}}),
+        ),
         ["openapi", "v3"] => Ok(open_api_index(catalogue)),
         ["openapi", "v3", "api", version] => open_api(catalogue, "", version),
         ["openapi", "v3", "apis", group, version] => open_api(catalogue, group, version),
@@ -65,13 +73,17 @@ fn groups(catalogue: &Catalogue) -> BTreeMap<String, BTreeSet<String>> {
 fn group(name: &str, versions: &BTreeSet<String>) -> Value {
     // Newest first: `v1` before `v1beta1` before `v1alpha1`.
     let mut versions: Vec<&String> = versions.iter().collect();
-    versions.sort_by_key(|version| (version.contains("alpha"), version.contains("beta"), std::cmp::Reverse((*version).clone())));
-    let versions: Vec<Value> = versions.iter().map(|v| json!({"groupVersion": format!("{name}/{v}"), "version": v})).collect();
+    versions.sort_by_key(|version| {
+        (version.contains("alpha"), version.contains("beta"), std::cmp::Reverse((*version).clone()))
+    });
+    let versions: Vec<Value> =
+        versions.iter().map(|v| json!({"groupVersion": format!("{name}/{v}"), "version": v})).collect();
     json!({"name": name, "versions": versions, "preferredVersion": versions.first()})
 }
 
 fn resources(catalogue: &Catalogue, group: &str, version: &str) -> Result<Value, Failure> {
-    let kinds: Vec<&Arc<Kind>> = catalogue.all().filter(|kind| kind.resource.group == group && kind.version == version).collect();
+    let kinds: Vec<&Arc<Kind>> =
+        catalogue.all().filter(|kind| kind.resource.group == group && kind.version == version).collect();
     if kinds.is_empty() && group != "autoscaling" {
         return Err(Failure::no_such_path());
     }
@@ -153,7 +165,11 @@ fn aggregated(kind: &Kind) -> Value {
     let subresources: Vec<Value> = subresources(kind)
         .into_iter()
         .map(|(name, (group, version, taken))| {
-            let (group, version) = if version.is_empty() { (kind.resource.group.as_str(), kind.version.as_str()) } else { (group, version) };
+            let (group, version) = if version.is_empty() {
+                (kind.resource.group.as_str(), kind.version.as_str())
+            } else {
+                (group, version)
+            };
             json!({"subresource": name, "responseKind": kind_of(group, version, &taken), "verbs": sub_verbs(name)})
         })
         .collect();
@@ -181,7 +197,8 @@ fn open_api_index(catalogue: &Catalogue) -> Value {
 
 /// Enough for clients that look whether the server validates fields: each kind's patch takes `fieldValidation`.
 fn open_api(catalogue: &Catalogue, group: &str, version: &str) -> Result<Value, Failure> {
-    let kinds: Vec<&Arc<Kind>> = catalogue.all().filter(|kind| kind.resource.group == group && kind.version == version).collect();
+    let kinds: Vec<&Arc<Kind>> =
+        catalogue.all().filter(|kind| kind.resource.group == group && kind.version == version).collect();
     if kinds.is_empty() && group != "autoscaling" {
         return Err(Failure::no_such_path());
     }
@@ -190,7 +207,8 @@ fn open_api(catalogue: &Catalogue, group: &str, version: &str) -> Result<Value, 
     for kind in kinds {
         let place = if kind.namespaced { "/namespaces/{namespace}" } else { "" };
         let identity = json!({"group": group, "version": version, "kind": kind.kind});
-        let parameter = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
+        let parameter =
+            |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
         let operation = json!({
             "parameters": [parameter("dryRun"), parameter("fieldManager"), parameter("fieldValidation")],
             "responses": {"200": {"description": "OK"}}, "x-kubernetes-group-version-kind": identity,
@@ -200,7 +218,9 @@ fn open_api(catalogue: &Catalogue, group: &str, version: &str) -> Result<Value, 
         let name = format!("{}.{}.{}", if group.is_empty() { "core" } else { group }, version, kind.kind);
         schemas.insert(name, json!({"type": "object", "x-kubernetes-group-version-kind": [identity]}));
     }
-    Ok(json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.33.0"}, "paths": paths, "components": {"schemas": schemas}}))
+    Ok(
+        json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.33.0"}, "paths": paths, "components": {"schemas": schemas}}),
+    )
 }
 
 #[cfg(test)]
@@ -212,7 +232,8 @@ mod tests {
         let catalogue = Catalogue::default();
         let path = |text: &str| text.split('/').filter(|p| !p.is_empty()).map(str::to_string).collect::<Vec<_>>();
         let list = answer(&catalogue, &path("apis"), false).expect("groups");
-        let names: Vec<&str> = list["groups"].as_array().expect("list").iter().filter_map(|g| g["name"].as_str()).collect();
+        let names: Vec<&str> =
+            list["groups"].as_array().expect("list").iter().filter_map(|g| g["name"].as_str()).collect();
         assert!(names.contains(&"apps") && names.contains(&"networking.k8s.io"));
         let all = answer(&catalogue, &path("apis"), true).expect("groups");
         assert_eq!(all["items"].as_array().map(Vec::len), Some(names.len()));

@@ -34,11 +34,19 @@ impl Cause {
     }
     /// A value that can't be.
     pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Cause {
-        Cause { reason: "FieldValueInvalid", message: format!("Invalid value: {}: {detail}", shown(value)), field: field.into() }
+        Cause {
+            reason: "FieldValueInvalid",
+            message: format!("Invalid value: {}: {detail}", shown(value)),
+            field: field.into(),
+        }
     }
     /// A value of another type than the schema says.
     pub fn wrong_type(field: impl Into<String>, value: &Value, detail: &str) -> Cause {
-        Cause { reason: "FieldValueTypeInvalid", message: format!("Invalid value: {}: {detail}", shown(value)), field: field.into() }
+        Cause {
+            reason: "FieldValueTypeInvalid",
+            message: format!("Invalid value: {}: {detail}", shown(value)),
+            field: field.into(),
+        }
     }
     /// A value that is not in the list.
     pub fn not_supported(field: impl Into<String>, value: &Value, allowed: &[String]) -> Cause {
@@ -52,7 +60,11 @@ impl Cause {
     }
     /// Two entries with the same key.
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Cause {
-        Cause { reason: "FieldValueDuplicate", message: format!("Duplicate value: {}", shown(value)), field: field.into() }
+        Cause {
+            reason: "FieldValueDuplicate",
+            message: format!("Duplicate value: {}", shown(value)),
+            field: field.into(),
+        }
     }
 }
 
@@ -81,7 +93,8 @@ impl Failure {
     }
     /// 404 of an object.
     pub fn not_found(group: &str, resource: &str, name: &str) -> Failure {
-        Failure::new(404, "NotFound", format!("{} \"{name}\" not found", qualified(resource, group))).of(group, resource, name)
+        Failure::new(404, "NotFound", format!("{} \"{name}\" not found", qualified(resource, group)))
+            .of(group, resource, name)
     }
     /// 404 of a path that nothing serves.
     pub fn no_such_path() -> Failure {
@@ -91,7 +104,8 @@ impl Failure {
     }
     /// 409 of a name that is taken.
     pub fn already_exists(group: &str, resource: &str, name: &str) -> Failure {
-        Failure::new(409, "AlreadyExists", format!("{} \"{name}\" already exists", qualified(resource, group))).of(group, resource, name)
+        Failure::new(409, "AlreadyExists", format!("{} \"{name}\" already exists", qualified(resource, group)))
+            .of(group, resource, name)
     }
     /// 409 of an object that changed meanwhile, or is another one.
     pub fn conflict(group: &str, resource: &str, name: &str, why: &str) -> Failure {
@@ -100,13 +114,23 @@ impl Failure {
     }
     /// 409 of an object that changed meanwhile.
     pub fn stale(group: &str, resource: &str, name: &str) -> Failure {
-        Failure::conflict(group, resource, name, "the object has been modified; please apply your changes to the latest version and try again")
+        Failure::conflict(
+            group,
+            resource,
+            name,
+            "the object has been modified; please apply your changes to the latest version and try again",
+        )
     }
     /// 409 of server-side apply against other managers.
     pub fn apply_conflict(causes: &[(String, String)]) -> Failure {
-        let lines: Vec<String> = causes.iter().map(|(manager, field)| format!("conflict with \"{manager}\": {field}")).collect();
+        let lines: Vec<String> =
+            causes.iter().map(|(manager, field)| format!("conflict with \"{manager}\": {field}")).collect();
         let plural = if lines.len() == 1 { "conflict" } else { "conflicts" };
-        let mut failure = Failure::new(409, "Conflict", format!("Apply failed with {} {plural}: {}", lines.len(), lines.join("\n- ")));
+        let mut failure = Failure::new(
+            409,
+            "Conflict",
+            format!("Apply failed with {} {plural}: {}", lines.len(), lines.join("\n- ")),
+        );
         let causes: Vec<Value> = causes
             .iter()
             .map(|(manager, field)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field}))
@@ -118,15 +142,23 @@ impl Failure {
     pub fn invalid(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Failure {
         let mut lines: Vec<String> = Vec::new();
         for cause in causes {
-            let line = if cause.field.is_empty() { cause.message.clone() } else { format!("{}: {}", cause.field, cause.message) };
+            let line = if cause.field.is_empty() {
+                cause.message.clone()
+            } else {
+                format!("{}: {}", cause.field, cause.message)
+            };
             if !lines.contains(&line) {
                 lines.push(line);
             }
         }
         let text = if lines.len() == 1 { lines.concat() } else { format!("[{}]", lines.join(", ")) };
-        let mut failure = Failure::new(422, "Invalid", format!("{} \"{name}\" is invalid: {text}", qualified(kind, group))).of(group, kind, name);
-        let causes: Vec<Value> =
-            causes.iter().map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field})).collect();
+        let mut failure =
+            Failure::new(422, "Invalid", format!("{} \"{name}\" is invalid: {text}", qualified(kind, group)))
+                .of(group, kind, name);
+        let causes: Vec<Value> = causes
+            .iter()
+            .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
+            .collect();
         if let Value::Object(details) = &mut failure.details {
             details.insert("causes".into(), causes.into());
         }
@@ -138,11 +170,13 @@ impl Failure {
     }
     /// 403 with a sentence.
     pub fn forbidden(group: &str, resource: &str, name: &str, why: &str) -> Failure {
-        Failure::new(403, "Forbidden", format!("{} \"{name}\" is forbidden: {why}", qualified(resource, group))).of(group, resource, name)
+        Failure::new(403, "Forbidden", format!("{} \"{name}\" is forbidden: {why}", qualified(resource, group)))
+            .of(group, resource, name)
     }
     /// 405.
     pub fn method_not_allowed() -> Failure {
-        let mut failure = Failure::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+        let mut failure =
+            Failure::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
         failure.details = json!({});
         failure
     }
@@ -160,14 +194,18 @@ impl Failure {
     }
     /// 504 of a version that does not exist yet.
     pub fn too_new(asked: u64, current: u64) -> Failure {
-        let mut failure = Failure::new(504, "Timeout", format!("Too large resource version: {asked}, current: {current}"));
+        let mut failure =
+            Failure::new(504, "Timeout", format!("Too large resource version: {asked}, current: {current}"));
         failure.details = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1});
         failure
     }
     /// What a fault answers: a code with the reason that goes with it.
     pub fn injected(code: u16) -> Failure {
         let (reason, message) = match code {
-            409 => ("Conflict", "Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest version and try again"),
+            409 => (
+                "Conflict",
+                "Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest version and try again",
+            ),
             429 => ("TooManyRequests", "the server has received too many requests and has asked us to try again later"),
             403 => ("Forbidden", "forbidden by an injected fault"),
             404 => ("NotFound", "the server could not find the requested resource"),

@@ -35,7 +35,15 @@ impl std::fmt::Display for Write {
         write!(
             f,
             "{} {} {} {}{slash}{} {}/{} -> {} {}",
-            self.at, self.agent, self.verb, self.resource, self.subresource, self.namespace, self.name, self.code, self.version
+            self.at,
+            self.agent,
+            self.verb,
+            self.resource,
+            self.subresource,
+            self.namespace,
+            self.name,
+            self.code,
+            self.version
         )
     }
 }

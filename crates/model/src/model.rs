@@ -162,7 +162,10 @@ impl Model {
     }
 
     fn kind(state: &State, group: &str, kind: &str) -> Result<Arc<Kind>, Failure> {
-        state.catalogue.by_kind(group, kind).ok_or_else(|| Failure::bad_request(format!("no kind {kind:?} in group {group:?}")))
+        state
+            .catalogue
+            .by_kind(group, kind)
+            .ok_or_else(|| Failure::bad_request(format!("no kind {kind:?} in group {group:?}")))
     }
     /// One object.
     pub fn get(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<Value> {
@@ -204,7 +207,14 @@ impl Model {
         })
     }
     /// Merges a patch into an object or, with `subresource` `status`, into its status.
-    pub fn merge(&self, (group, kind): (&str, &str), namespace: &str, name: &str, subresource: &str, patch: &Value) -> Result<Value, Failure> {
+    pub fn merge(
+        &self,
+        (group, kind): (&str, &str),
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+        patch: &Value,
+    ) -> Result<Value, Failure> {
         self.work(|state| {
             let kind = Self::kind(state, group, kind)?;
             let part = if subresource == "status" { Part::Status } else { Part::Main };

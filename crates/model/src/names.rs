@@ -26,7 +26,12 @@ impl Names {
     }
     /// A name that starts with `base`, cut so that the whole fits 63 letters.
     pub fn generate(&mut self, base: &str) -> String {
-        let cut = base.char_indices().take_while(|(at, c)| at + c.len_utf8() <= 58).map(|(at, c)| at + c.len_utf8()).last().unwrap_or(0);
+        let cut = base
+            .char_indices()
+            .take_while(|(at, c)| at + c.len_utf8() <= 58)
+            .map(|(at, c)| at + c.len_utf8())
+            .last()
+            .unwrap_or(0);
         format!("{}{}", &base[..cut], self.suffix())
     }
     /// A number below a bound.

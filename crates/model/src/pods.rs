@@ -94,7 +94,12 @@ pub fn pre_stop(pod: &Value) -> Duration {
         if let Some(seconds) = container.int("/lifecycle/preStop/sleep/seconds") {
             return u64::try_from(seconds).unwrap_or(0);
         }
-        let words: Vec<&str> = container.items("/lifecycle/preStop/exec/command").iter().filter_map(Value::as_str).flat_map(str::split_whitespace).collect();
+        let words: Vec<&str> = container
+            .items("/lifecycle/preStop/exec/command")
+            .iter()
+            .filter_map(Value::as_str)
+            .flat_map(str::split_whitespace)
+            .collect();
         let slept = words.iter().position(|word| word.ends_with("sleep")).and_then(|at| words.get(at + 1));
         slept.and_then(|text| text.trim_end_matches(['s', ';']).parse().ok()).unwrap_or(0)
     };
@@ -144,14 +149,18 @@ impl Pretend {
         life
     }
     fn is_broken(&self, pod: &Value) -> bool {
-        pod.items("/spec/containers").iter().any(|container| self.broken.iter().any(|mark| container.text("/image").contains(mark)))
+        pod.items("/spec/containers")
+            .iter()
+            .any(|container| self.broken.iter().any(|mark| container.text("/image").contains(mark)))
     }
 }
 
 impl PodRunner for Pretend {
     fn look(&mut self, pod: &Value, now: Timestamp) -> Life {
         let (began, ip) = self.begin(pod, now);
-        let after = |from: Timestamp, wait: Duration| SignedDuration::try_from(wait).ok().and_then(|wait| from.checked_add(wait).ok()).unwrap_or(from);
+        let after = |from: Timestamp, wait: Duration| {
+            SignedDuration::try_from(wait).ok().and_then(|wait| from.checked_add(wait).ok()).unwrap_or(from)
+        };
         let running = after(began, self.start);
         let ready = after(running, self.ready);
         let done = after(running, self.work);

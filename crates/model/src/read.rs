@@ -59,9 +59,10 @@ impl State {
             all.into_values().filter(|object| filter.matches(object)).collect()
         };
         let rest: Vec<Arc<Value>> = match after {
-            Some((namespace, name)) => {
-                chosen.into_iter().filter(|object| (object.namespace(), object.name()) > (namespace.as_str(), name.as_str())).collect()
-            }
+            Some((namespace, name)) => chosen
+                .into_iter()
+                .filter(|object| (object.namespace(), object.name()) > (namespace.as_str(), name.as_str()))
+                .collect(),
             None => chosen,
         };
         let limit = query.number("limit").filter(|limit| *limit > 0).and_then(|limit| usize::try_from(limit).ok());
@@ -102,7 +103,8 @@ impl State {
         if asked.is_empty() {
             return Ok((current, None));
         }
-        let asked: u64 = asked.parse().map_err(|_| Failure::bad_request(format!("resourceVersion: Invalid value: {asked:?}")))?;
+        let asked: u64 =
+            asked.parse().map_err(|_| Failure::bad_request(format!("resourceVersion: Invalid value: {asked:?}")))?;
         if asked > current {
             return Err(Failure::too_new(asked, current));
         }

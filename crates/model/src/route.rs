@@ -147,7 +147,14 @@ mod tests {
         ];
         for (path, (group, version, namespace, plural, name, subresource)) in table {
             let Route::Objects(a) = Route::parse(path) else { panic!("{path}") };
-            let found = (a.group.as_str(), a.version.as_str(), a.namespace.as_str(), a.plural.as_str(), a.name.as_str(), a.subresource.as_str());
+            let found = (
+                a.group.as_str(),
+                a.version.as_str(),
+                a.namespace.as_str(),
+                a.plural.as_str(),
+                a.name.as_str(),
+                a.subresource.as_str(),
+            );
             assert_eq!(found, (group, version, namespace, plural, name, subresource), "{path}");
         }
         for path in ["/", "/api/v1", "/apis/apps/v1", "/version", "/openapi/v3/apis/apps/v1"] {
@@ -158,6 +165,9 @@ mod tests {
     #[test]
     fn queries_are_decoded() {
         let query = Query::parse("labelSelector=a%3Db%2Cc+in+%28d%29&watch=true&limit=5");
-        assert_eq!((query.text("labelSelector"), query.flag("watch"), query.number("limit")), ("a=b,c in (d)", true, Some(5)));
+        assert_eq!(
+            (query.text("labelSelector"), query.flag("watch"), query.number("limit")),
+            ("a=b,c in (d)", true, Some(5))
+        );
     }
 }

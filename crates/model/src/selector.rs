@@ -26,7 +26,10 @@ impl Labels {
             if part.is_empty() {
                 continue;
             }
-            terms.push(Term::parse(part).ok_or_else(|| Failure::bad_request(format!("unable to parse requirement: {part:?}")))?);
+            terms.push(
+                Term::parse(part)
+                    .ok_or_else(|| Failure::bad_request(format!("unable to parse requirement: {part:?}")))?,
+            );
         }
         Ok(Labels(terms))
     }
@@ -176,9 +179,16 @@ fn is_selectable(kind: &str, field: &str) -> bool {
     match kind {
         "Pod" => matches!(
             field,
-            "spec.nodeName" | "spec.restartPolicy" | "spec.schedulerName" | "spec.serviceAccountName" | "status.phase" | "status.podIP"
+            "spec.nodeName"
+                | "spec.restartPolicy"
+                | "spec.schedulerName"
+                | "spec.serviceAccountName"
+                | "status.phase"
+                | "status.podIP"
         ),
-        "Event" => field.starts_with("involvedObject.") || matches!(field, "reason" | "type" | "source" | "reportingComponent"),
+        "Event" => {
+            field.starts_with("involvedObject.") || matches!(field, "reason" | "type" | "source" | "reportingComponent")
+        }
         "Node" => field == "spec.unschedulable",
         "Secret" => field == "type",
         "Namespace" => field == "status.phase",
@@ -233,7 +243,11 @@ mod tests {
     #[test]
     fn field_terms_know_their_kind() {
         let pod = json!({"metadata": {"name": "a", "namespace": "n"}, "spec": {"nodeName": "x"}, "status": {"phase": "Running"}});
-        for (text, expected) in [("metadata.name=a", true), ("spec.nodeName!=x", false), ("status.phase=Running,metadata.namespace=n", true)] {
+        for (text, expected) in [
+            ("metadata.name=a", true),
+            ("spec.nodeName!=x", false),
+            ("status.phase=Running,metadata.namespace=n", true),
+        ] {
             assert_eq!(FieldTerms::parse(text, "Pod").expect(text).matches(&pod), expected, "{text}");
         }
         assert!(FieldTerms::parse("status.phase=Running", "ConfigMap").is_err());

@@ -60,7 +60,8 @@ where
     B::Error: Into<BoxError>,
 {
     let (parts, body) = request.into_parts();
-    let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_string();
+    let header =
+        |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_string();
     let accept: Vec<&str> = parts.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     Ok(Request {
         route: Route::parse(parts.uri.path()),

@@ -55,7 +55,11 @@ impl Store {
         self.objects.get(resource)?.get(&(namespace.to_string(), name.to_string()))
     }
     /// The objects of a resource in the order of namespace and name, in one namespace or all.
-    pub fn list<'a>(&'a self, resource: &Resource, namespace: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Value>> + use<'a> {
+    pub fn list<'a>(
+        &'a self,
+        resource: &Resource,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Arc<Value>> + use<'a> {
         let all = self.objects.get(resource).into_iter().flatten();
         all.filter(move |((ns, _), _)| namespace.is_none_or(|wanted| wanted == ns)).map(|(_, object)| object)
     }
@@ -85,7 +89,9 @@ impl Store {
     /// The objects of a resource as they were at an earlier version that is not forgotten.
     pub fn list_at(&self, resource: &Resource, version: u64) -> BTreeMap<Key, Arc<Value>> {
         let mut objects = self.objects.get(resource).cloned().unwrap_or_default();
-        for change in self.log.iter().rev().take_while(|change| change.version > version).filter(|c| c.resource == *resource) {
+        for change in
+            self.log.iter().rev().take_while(|change| change.version > version).filter(|c| c.resource == *resource)
+        {
             if let Some(after) = &change.after {
                 objects.remove(&(after.namespace().to_string(), after.name().to_string()));
             }

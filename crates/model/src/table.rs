@@ -75,7 +75,8 @@ fn wide(mut column: TableColumn) -> TableColumn {
 }
 
 fn builtin(kind: &str) -> Vec<TableColumn> {
-    let fraction = |object: &Value, a: &str, b: &str| format!("{}/{}", object.int(a).unwrap_or(0), object.int(b).unwrap_or(0));
+    let fraction =
+        |object: &Value, a: &str, b: &str| format!("{}/{}", object.int(a).unwrap_or(0), object.int(b).unwrap_or(0));
     let containers = || {
         vec![
             wide(column("Containers", "string", 0, |object, _| of_containers(object, "/name").into())),
@@ -86,12 +87,17 @@ fn builtin(kind: &str) -> Vec<TableColumn> {
     match kind {
         "Pod" => vec![
             column("Ready", "string", 0, |object, _| {
-                let ready = object.items("/status/containerStatuses").iter().filter(|c| c.get("ready") == Some(&Value::Bool(true))).count();
+                let ready = object
+                    .items("/status/containerStatuses")
+                    .iter()
+                    .filter(|c| c.get("ready") == Some(&Value::Bool(true)))
+                    .count();
                 format!("{ready}/{}", object.items("/spec/containers").len()).into()
             }),
             column("Status", "string", 0, |object, _| pod_status(object).into()),
             column("Restarts", "string", 0, |object, _| {
-                let restarts: i64 = object.items("/status/containerStatuses").iter().filter_map(|c| c.int("/restartCount")).sum();
+                let restarts: i64 =
+                    object.items("/status/containerStatuses").iter().filter_map(|c| c.int("/restartCount")).sum();
                 restarts.to_string().into()
             }),
             age(),
@@ -100,7 +106,9 @@ fn builtin(kind: &str) -> Vec<TableColumn> {
         ],
         "Deployment" => [
             vec![
-                column("Ready", "string", 0, move |object, _| fraction(object, "/status/readyReplicas", "/spec/replicas").into()),
+                column("Ready", "string", 0, move |object, _| {
+                    fraction(object, "/status/readyReplicas", "/spec/replicas").into()
+                }),
                 number("Up-to-date", "/status/updatedReplicas"),
                 number("Available", "/status/availableReplicas"),
                 age(),
@@ -111,18 +119,30 @@ fn builtin(kind: &str) -> Vec<TableColumn> {
         .flatten()
         .collect(),
         "ReplicaSet" => [
-            vec![number("Desired", "/spec/replicas"), number("Current", "/status/replicas"), number("Ready", "/status/readyReplicas"), age()],
+            vec![
+                number("Desired", "/spec/replicas"),
+                number("Current", "/status/replicas"),
+                number("Ready", "/status/readyReplicas"),
+                age(),
+            ],
             containers(),
         ]
         .into_iter()
         .flatten()
         .collect(),
         "StatefulSet" => {
-            vec![column("Ready", "string", 0, move |object, _| fraction(object, "/status/readyReplicas", "/spec/replicas").into()), age()]
+            vec![
+                column("Ready", "string", 0, move |object, _| {
+                    fraction(object, "/status/readyReplicas", "/spec/replicas").into()
+                }),
+                age(),
+            ]
         }
         "Job" => vec![
             column("Status", "string", 0, |object, _| job_status(object).into()),
-            column("Completions", "string", 0, move |object, _| fraction(object, "/status/succeeded", "/spec/completions").into()),
+            column("Completions", "string", 0, move |object, _| {
+                fraction(object, "/status/succeeded", "/spec/completions").into()
+            }),
             age(),
         ],
         "Service" => vec![
@@ -138,35 +158,60 @@ fn builtin(kind: &str) -> Vec<TableColumn> {
             column("Hosts", "string", 0, |object, _| hosts(object).into()),
             column("Address", "string", 0, |object, _| {
                 let addresses = object.items("/status/loadBalancer/ingress").iter();
-                addresses.map(|one| if one.text("/ip").is_empty() { one.text("/hostname") } else { one.text("/ip") }).collect::<Vec<_>>().join(",").into()
+                addresses
+                    .map(|one| if one.text("/ip").is_empty() { one.text("/hostname") } else { one.text("/ip") })
+                    .collect::<Vec<_>>()
+                    .join(",")
+                    .into()
             }),
-            column("Ports", "string", 0, |object, _| if object.items("/spec/tls").is_empty() { "80".into() } else { "80, 443".into() }),
+            column("Ports", "string", 0, |object, _| {
+                if object.items("/spec/tls").is_empty() { "80".into() } else { "80, 443".into() }
+            }),
             age(),
         ],
         "ConfigMap" | "Secret" => {
             let data = column("Data", "integer", 0, |object, _| {
-                (object.map("/data").map_or(0, serde_json::Map::len) + object.map("/binaryData").map_or(0, serde_json::Map::len)).into()
+                (object.map("/data").map_or(0, serde_json::Map::len)
+                    + object.map("/binaryData").map_or(0, serde_json::Map::len))
+                .into()
             });
             if kind == "Secret" { vec![text("Type", "/type"), data, age()] } else { vec![data, age()] }
         }
         "Namespace" => vec![text("Status", "/status/phase"), age()],
-        "Node" => vec![column("Status", "string", 0, |_, _| "Ready".into()), age(), text("Version", "/status/nodeInfo/kubeletVersion")],
+        "Node" => vec![
+            column("Status", "string", 0, |_, _| "Ready".into()),
+            age(),
+            text("Version", "/status/nodeInfo/kubeletVersion"),
+        ],
         "Event" => vec![
             column("Last Seen", "string", 0, |object, now| last_seen(object, now).into()),
             text("Type", "/type"),
             text("Reason", "/reason"),
             column("Object", "string", 0, |object, _| {
-                format!("{}/{}", object.text("/involvedObject/kind").to_lowercase(), object.text("/involvedObject/name")).into()
+                format!(
+                    "{}/{}",
+                    object.text("/involvedObject/kind").to_lowercase(),
+                    object.text("/involvedObject/name")
+                )
+                .into()
             }),
             column("Message", "string", 0, |object, _| object.text("/message").trim().into()),
         ],
         "EndpointSlice" => vec![
             text("AddressType", "/addressType"),
             column("Ports", "string", 0, |object, _| {
-                object.items("/ports").iter().filter_map(|p| p.int("/port")).map(|p| p.to_string()).collect::<Vec<_>>().join(",").into()
+                object
+                    .items("/ports")
+                    .iter()
+                    .filter_map(|p| p.int("/port"))
+                    .map(|p| p.to_string())
+                    .collect::<Vec<_>>()
+                    .join(",")
+                    .into()
             }),
             column("Endpoints", "string", 0, |object, _| {
-                let addresses = object.items("/endpoints").iter().flat_map(|e| e.items("/addresses")).filter_map(Value::as_str);
+                let addresses =
+                    object.items("/endpoints").iter().flat_map(|e| e.items("/addresses")).filter_map(Value::as_str);
                 some(addresses.collect::<Vec<_>>().join(",")).into()
             }),
             age(),
@@ -182,7 +227,9 @@ fn builtin(kind: &str) -> Vec<TableColumn> {
             age(),
         ],
         "Lease" => vec![text("Holder", "/spec/holderIdentity"), age()],
-        "CustomResourceDefinition" => vec![column("Created At", "date", 0, |object, _| object.text("/metadata/creationTimestamp").into())],
+        "CustomResourceDefinition" => {
+            vec![column("Created At", "date", 0, |object, _| object.text("/metadata/creationTimestamp").into())]
+        }
         _ => vec![age()],
     }
 }
@@ -210,7 +257,9 @@ fn simple_path<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
                 Some(filter) => {
                     let (field, wanted) = filter.split_once("==")?;
                     let wanted = wanted.trim_matches(|c| c == '"' || c == '\'');
-                    here.as_array()?.iter().find(|item| item.text(&format!("/{}", field.replace('.', "/"))) == wanted)?
+                    here.as_array()?
+                        .iter()
+                        .find(|item| item.text(&format!("/{}", field.replace('.', "/"))) == wanted)?
                 }
                 None => match inside.parse::<usize>() {
                     Ok(at) => here.get(at)?,
@@ -237,7 +286,9 @@ fn of_containers(object: &Value, pointer: &str) -> String {
 
 fn pairs(object: &Value, pointer: &str) -> String {
     let pairs = object.map(pointer).into_iter().flatten();
-    some(pairs.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect::<Vec<_>>().join(","))
+    some(
+        pairs.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect::<Vec<_>>().join(","),
+    )
 }
 
 fn ports(object: &Value) -> String {
@@ -249,7 +300,8 @@ fn ports(object: &Value) -> String {
 }
 
 fn hosts(object: &Value) -> String {
-    let hosts: Vec<&str> = object.items("/spec/rules").iter().map(|rule| rule.text("/host")).filter(|host| !host.is_empty()).collect();
+    let hosts: Vec<&str> =
+        object.items("/spec/rules").iter().map(|rule| rule.text("/host")).filter(|host| !host.is_empty()).collect();
     if hosts.is_empty() { "*".to_string() } else { hosts.join(",") }
 }
 
@@ -257,7 +309,11 @@ fn pod_status(object: &Value) -> String {
     if object.is_leaving() {
         return "Terminating".to_string();
     }
-    let waits = object.items("/status/containerStatuses").iter().map(|c| c.text("/state/waiting/reason")).find(|reason| !reason.is_empty());
+    let waits = object
+        .items("/status/containerStatuses")
+        .iter()
+        .map(|c| c.text("/state/waiting/reason"))
+        .find(|reason| !reason.is_empty());
     match (waits, object.text("/status/phase")) {
         (Some(reason), _) => reason.to_string(),
         (None, "Succeeded") => "Completed".to_string(),
@@ -267,7 +323,9 @@ fn pod_status(object: &Value) -> String {
 }
 
 fn job_status(object: &Value) -> String {
-    let is = |kind: &str| object.items("/status/conditions").iter().any(|c| c.text("/type") == kind && c.text("/status") == "True");
+    let is = |kind: &str| {
+        object.items("/status/conditions").iter().any(|c| c.text("/type") == kind && c.text("/status") == "True")
+    };
     match () {
         () if is("Complete") => "Complete",
         () if is("Failed") => "Failed",
@@ -279,14 +337,20 @@ fn job_status(object: &Value) -> String {
 
 fn last_seen(event: &Value, now: Timestamp) -> String {
     let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/metadata/creationTimestamp"];
-    times.iter().map(|pointer| event.text(pointer)).find(|text| !text.is_empty()).map_or_else(|| "<unknown>".into(), |text| since(text, now))
+    times
+        .iter()
+        .map(|pointer| event.text(pointer))
+        .find(|text| !text.is_empty())
+        .map_or_else(|| "<unknown>".into(), |text| since(text, now))
 }
 
 /// How long ago, as kubectl shows it.
 fn since(time: &str, now: Timestamp) -> String {
     let Ok(at) = time.parse::<Timestamp>() else { return "<unknown>".to_string() };
     let seconds = now.duration_since(at).as_secs();
-    let two = |whole: i64, unit: &str, part: i64, small: &str| if part == 0 { format!("{whole}{unit}") } else { format!("{whole}{unit}{part}{small}") };
+    let two = |whole: i64, unit: &str, part: i64, small: &str| {
+        if part == 0 { format!("{whole}{unit}") } else { format!("{whole}{unit}{part}{small}") }
+    };
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
         ..-1 => "<invalid>".to_string(),
@@ -309,7 +373,16 @@ mod tests {
     #[test]
     fn ages_read_as_in_kubectl() {
         let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24_000);
-        for (ago, expected) in [(0, "0s"), (119, "119s"), (120, "2m"), (125, "2m5s"), (3_600, "60m"), (10_860, "3h1m"), (90_000, "25h"), (180_000, "2d2h")] {
+        for (ago, expected) in [
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (125, "2m5s"),
+            (3_600, "60m"),
+            (10_860, "3h1m"),
+            (90_000, "25h"),
+            (180_000, "2d2h"),
+        ] {
             let at = crate::object::stamp(now - jiff::SignedDuration::from_secs(ago));
             assert_eq!(since(&at, now), expected, "{ago}");
         }

@@ -60,7 +60,9 @@ impl View {
     pub fn one(self, kind: &Kind, object: &Value, now: Timestamp) -> Value {
         match self {
             View::Object => kind.to_shown(object),
-            View::Table(include) => table::table(kind, &[object], include, now, json!({"resourceVersion": object.version()})),
+            View::Table(include) => {
+                table::table(kind, &[object], include, now, json!({"resourceVersion": object.version()}))
+            }
             View::Metadata => partial(object),
         }
     }

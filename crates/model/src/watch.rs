@@ -38,7 +38,15 @@ pub struct Watch {
 
 impl Watch {
     /// Starts a watch as the query asks. `left`: it breaks after so many events.
-    pub fn start(model: &Model, state: &State, kind: Arc<Kind>, filter: Filter, view: View, query: &Query, left: Option<usize>) -> Result<Watch, Failure> {
+    pub fn start(
+        model: &Model,
+        state: &State,
+        kind: Arc<Kind>,
+        filter: Filter,
+        view: View,
+        query: &Query,
+        left: Option<usize>,
+    ) -> Result<Watch, Failure> {
         let asked = query.text("resourceVersion");
         let initial = query.text("sendInitialEvents");
         if !initial.is_empty() && query.text("resourceVersionMatch") != "NotOlderThan" {
@@ -47,7 +55,9 @@ impl Watch {
         }
         let from: u64 = match asked {
             "" => 0,
-            text => text.parse().map_err(|_| Failure::bad_request(format!("resourceVersion: Invalid value: {text:?}")))?,
+            text => {
+                text.parse().map_err(|_| Failure::bad_request(format!("resourceVersion: Invalid value: {text:?}")))?
+            }
         };
         let all_first = initial == "true" || (from == 0 && initial != "false");
         let pulse = model.pulse();
@@ -131,7 +141,8 @@ impl Watch {
         let model = self.model.clone();
         model.look(|state| {
             if self.sent < state.store.forgotten() {
-                let old = Failure::expired(format!("too old resource version: {} ({})", self.sent, state.store.forgotten()));
+                let old =
+                    Failure::expired(format!("too old resource version: {} ({})", self.sent, state.store.forgotten()));
                 self.waiting.push_back(json!({"type": "ERROR", "object": old.body()}));
                 self.over = true;
                 return;
@@ -141,7 +152,10 @@ impl Watch {
                 .store
                 .since(self.sent)
                 .filter(|change| change.resource == resource)
-                .filter_map(|change| frame(change, &self.filter).map(|(kind, object)| (kind, self.view.one(&self.kind, &object, state.now))))
+                .filter_map(|change| {
+                    frame(change, &self.filter)
+                        .map(|(kind, object)| (kind, self.view.one(&self.kind, &object, state.now)))
+                })
                 .map(|(kind, object)| json!({"type": kind, "object": object}))
                 .collect();
             self.waiting.extend(frames);

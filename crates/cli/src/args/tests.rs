@@ -103,7 +103,8 @@ fn the_name_decides() {
         assert!(help.contains(usage), "{help}");
         assert_eq!(help.contains("controller"), own, "{help}");
         assert!(help.contains("promote") && help.contains("Exit codes"), "{help}");
-        let help = parse(vec![program.into(), "get".into(), "rollout".into(), "--help".into()]).unwrap_err().to_string();
+        let help =
+            parse(vec![program.into(), "get".into(), "rollout".into(), "--help".into()]).unwrap_err().to_string();
         assert!(help.contains(&format!("{usage}get rollout ")), "{help}");
     }
 }

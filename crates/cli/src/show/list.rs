@@ -16,7 +16,8 @@ pub struct Columns {
 impl Columns {
     /// Wide enough for these rollouts.
     pub fn fit<'a>(rollouts: impl Iterator<Item = &'a Rollout> + Clone, namespaces: bool, timestamp: bool) -> Columns {
-        let widest = |least: usize, length: &dyn Fn(&Rollout) -> usize| rollouts.clone().map(length).fold(least, usize::max);
+        let widest =
+            |least: usize, length: &dyn Fn(&Rollout) -> usize| rollouts.clone().map(length).fold(least, usize::max);
         let namespace = namespaces.then(|| widest("NAMESPACE".len(), &|rollout| rollout.metadata.namespace.len()));
         Columns { timestamp, namespace, name: widest(10, &|rollout| rollout.metadata.name.len()) }
     }
@@ -70,7 +71,8 @@ mod tests {
     fn lines() {
         let rollout = |name: &str, strategy: serde_json::Value, status: serde_json::Value| {
             let meta = json!({"name": name, "namespace": "web"});
-            Rollout::read(json!({"metadata": meta, "spec": {"replicas": 5, "strategy": strategy}, "status": status})).unwrap()
+            Rollout::read(json!({"metadata": meta, "spec": {"replicas": 5, "strategy": strategy}, "status": status}))
+                .unwrap()
         };
         let all = [
             rollout(
@@ -83,9 +85,8 @@ mod tests {
             rollout("fresh-and-long", json!({"canary": {}}), json!({})),
         ];
         let now = "2026-01-02T03:04:05.6Z".parse().unwrap();
-        let text = |columns: Columns| {
-            all.iter().fold(columns.head(), |text, rollout| text + &columns.row(rollout, now))
-        };
+        let text =
+            |columns: Columns| all.iter().fold(columns.head(), |text, rollout| text + &columns.row(rollout, now));
         assert_eq!(
             text(Columns::fit(all.iter(), false, false)),
             "\

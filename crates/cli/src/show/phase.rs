@@ -48,7 +48,8 @@ pub fn phase(rollout: &Rollout) -> (Phase, String) {
         return (Phase::Progressing, "waiting for rollout to unpause".to_string());
     }
     let workload = rollout.metadata.annotations.get(keys::WORKLOAD_GENERATION);
-    if rollout.spec.workload_ref.is_some() && workload.is_some_and(|wanted| *wanted != status.workload_observed_generation)
+    if rollout.spec.workload_ref.is_some()
+        && workload.is_some_and(|wanted| *wanted != status.workload_observed_generation)
     {
         let message = "waiting for rollout spec update to be observed for the reference workload";
         return (Phase::Progressing, message.to_string());
@@ -106,8 +107,20 @@ mod tests {
                     "pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z"}]}),
                 ("Paused", "CanaryPauseStep"),
             ),
-            (1, at("4"), reference.clone(), json!({"phase": "Healthy", "workloadObservedGeneration": "4"}), ("Healthy", "")),
-            (1, at("5"), reference, json!({"phase": "Healthy", "workloadObservedGeneration": "4"}), ("Progressing", workload)),
+            (
+                1,
+                at("4"),
+                reference.clone(),
+                json!({"phase": "Healthy", "workloadObservedGeneration": "4"}),
+                ("Healthy", ""),
+            ),
+            (
+                1,
+                at("5"),
+                reference,
+                json!({"phase": "Healthy", "workloadObservedGeneration": "4"}),
+                ("Progressing", workload),
+            ),
             (1, at("5"), none.clone(), json!({"phase": "Healthy", "workloadObservedGeneration": "4"}), ("Healthy", "")),
             (1, none.clone(), none.clone(), none.clone(), ("Progressing", "more replicas need to be updated")),
         ] {

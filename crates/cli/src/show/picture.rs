@@ -119,4 +119,3 @@ fn pod_node(pod: &Pod, now: Timestamp) -> Node {
         children: Vec::new(),
     }
 }
-

@@ -115,7 +115,8 @@ impl Pod {
 
     /// Ready containers of all, sidecars included.
     pub fn ready(&self) -> (usize, usize) {
-        let sidecars = self.spec.init_containers.iter().filter(|container| container.restart_policy == "Always").count();
+        let sidecars =
+            self.spec.init_containers.iter().filter(|container| container.restart_policy == "Always").count();
         let ready_sidecars = self
             .status
             .init_container_statuses
@@ -214,9 +215,7 @@ mod tests {
         let side = json!([{"name": "s", "restartPolicy": "Always"}]);
         let ready = |name: &str| json!({"name": name, "ready": true, "state": {"running": {}}});
         let waits = |name: &str, reason: &str| json!({"name": name, "restartCount": 3, "state": {"waiting": {"reason": reason}}});
-        let ended = |name: &str, reason: &str, code: i64| {
-            json!({"name": name, "state": {"terminated": {"reason": reason, "exitCode": code}}})
-        };
+        let ended = |name: &str, reason: &str, code: i64| json!({"name": name, "state": {"terminated": {"reason": reason, "exitCode": code}}});
         let pod = |init: &Value, status: Value| json!({"spec": {"containers": two, "initContainers": init}, "status": status});
         let none = json!([]);
         for (object, word, icon, counts, restarts) in [
@@ -236,7 +235,10 @@ mod tests {
                 0,
             ),
             (
-                pod(&none, json!({"phase": "Running", "containerStatuses": [waits("a", "CrashLoopBackOff"), ready("b")]})),
+                pod(
+                    &none,
+                    json!({"phase": "Running", "containerStatuses": [waits("a", "CrashLoopBackOff"), ready("b")]}),
+                ),
                 "CrashLoopBackOff",
                 Icon::Bad,
                 (1, 2),
@@ -250,7 +252,10 @@ mod tests {
                 0,
             ),
             (
-                pod(&none, json!({"phase": "Failed", "containerStatuses": [ended("a", "", 3), ended("b", "Error", 1)]})),
+                pod(
+                    &none,
+                    json!({"phase": "Failed", "containerStatuses": [ended("a", "", 3), ended("b", "Error", 1)]}),
+                ),
                 "ExitCode:3",
                 Icon::Bad,
                 (0, 2),
@@ -258,7 +263,10 @@ mod tests {
             ),
             (pod(&none, json!({"phase": "Failed", "reason": "Evicted"})), "Evicted", Icon::Bad, (0, 2), 0),
             (
-                pod(&init, json!({"phase": "Pending", "initContainerStatuses": [ended("i", "Completed", 0), waits("j", "PodInitializing")]})),
+                pod(
+                    &init,
+                    json!({"phase": "Pending", "initContainerStatuses": [ended("i", "Completed", 0), waits("j", "PodInitializing")]}),
+                ),
                 "Init:1/2",
                 Icon::Working,
                 (0, 2),
@@ -292,7 +300,11 @@ mod tests {
             ),
         ] {
             let pod = Pod::read(&object);
-            assert_eq!((pod.reason().as_str(), pod.icon(), pod.ready(), pod.restarts()), (word, icon, counts, restarts), "{object}");
+            assert_eq!(
+                (pod.reason().as_str(), pod.icon(), pod.ready(), pod.restarts()),
+                (word, icon, counts, restarts),
+                "{object}"
+            );
         }
     }
 

@@ -26,9 +26,7 @@ pub fn owned<'a>(objects: &'a [Value], uid: &str) -> Vec<&'a Value> {
         .map(|object| (metadata(object), object))
         .filter(|(meta, _)| meta.controller().is_some_and(|owner| owner.uid == uid))
         .collect();
-    mine.sort_by(|(a, _), (b, _)| {
-        a.creation_timestamp.cmp(&b.creation_timestamp).then_with(|| b.name.cmp(&a.name))
-    });
+    mine.sort_by(|(a, _), (b, _)| a.creation_timestamp.cmp(&b.creation_timestamp).then_with(|| b.name.cmp(&a.name)));
     mine.into_iter().map(|(_, object)| object).collect()
 }
 

@@ -17,7 +17,12 @@ pub struct Bounds {
 
 impl Bounds {
     /// Fence posts: surge is rounded up, unavailable down; both 0 makes unavailable 1, so that something can move.
-    pub fn new(replicas: i32, surge: Option<&IntOrString>, unavailable: Option<&IntOrString>, max_weight: i32) -> Bounds {
+    pub fn new(
+        replicas: i32,
+        surge: Option<&IntOrString>,
+        unavailable: Option<&IntOrString>,
+        max_weight: i32,
+    ) -> Bounds {
         let surge = scaled(surge, replicas, true);
         let mut missing = scaled(unavailable, replicas, false);
         if surge == 0 && missing == 0 {

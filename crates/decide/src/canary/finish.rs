@@ -2,11 +2,11 @@
 
 use super::scale::{self, at_desired_counts};
 use super::weight;
+use crate::identity;
 use crate::pass::Pass;
 use crate::plan::Verdict;
 use crate::status::pause::{CANARY_STEP, resumed};
 use crate::status::{self, conditions};
-use crate::identity;
 use serinus_wire::selector::Selector;
 
 /// Hash of the steps in force.
@@ -182,4 +182,3 @@ fn advance(pass: &mut Pass<'_>, index: usize) {
     pass.report("steps", Verdict::Acts, text.clone());
     pass.tell("RolloutStepCompleted", text);
 }
-

@@ -62,12 +62,18 @@ pub fn needs_rescale(pass: &Pass<'_>) -> bool {
 fn changed(pass: &Pass<'_>) -> bool {
     let hash = pass.sets.new_set().map_or("", |set| set.hash());
     let old = &pass.rollout.status;
-    old.current_pod_hash != hash || old.current_step_hash.is_empty() || old.current_step_hash != finish::steps_hash(pass)
+    old.current_pod_hash != hash
+        || old.current_step_hash.is_empty()
+        || old.current_step_hash != finish::steps_hash(pass)
 }
 
 /// Starts a `pause` step on the first visit and says how long it lasts.
 fn step_pause(pass: &mut Pass<'_>) {
-    if pass.rollout.spec.paused || pass.aborted() || weight::fully_promoted(&pass.rollout) || pass.rollout.status.promote_full {
+    if pass.rollout.spec.paused
+        || pass.aborted()
+        || weight::fully_promoted(&pass.rollout)
+        || pass.rollout.status.promote_full
+    {
         return;
     }
     let Some(pause) = weight::current_step(&pass.rollout).and_then(|step| step.pause.clone()) else { return };

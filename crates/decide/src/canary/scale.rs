@@ -236,8 +236,7 @@ pub fn at_desired_counts(pass: &Pass<'_>) -> bool {
     {
         return false;
     }
-    pass.has_router()
-        || pass.sets.others().iter().filter_map(|&index| pass.set(index)).all(|set| set.available() == 0)
+    pass.has_router() || pass.sets.others().iter().filter_map(|&index| pass.set(index)).all(|set| set.available() == 0)
 }
 
 /// Says which pods are waited for.

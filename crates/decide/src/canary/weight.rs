@@ -126,7 +126,9 @@ pub fn describe(step: &CanaryStep) -> String {
     if let Some(route) = &step.set_header_route {
         return format!("setHeaderRoute: {}", route.name);
     }
-    step.set_mirror_route.as_ref().map_or_else(|| "invalid".to_string(), |route| format!("setMirrorRoute: {}", route.name))
+    step.set_mirror_route
+        .as_ref()
+        .map_or_else(|| "invalid".to_string(), |route| format!("setMirrorRoute: {}", route.name))
 }
 
 /// Seconds of a `pause`; absent when only a person ends it. What can't be read counts as 0 (validation has refused it).

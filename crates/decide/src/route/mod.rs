@@ -21,7 +21,9 @@ pub fn reconcile(pass: &mut Pass<'_>) {
         return;
     }
     let before = recorded(pass);
-    if canary > before && let Some(why) = canary_not_reachable(pass) {
+    if canary > before
+        && let Some(why) = canary_not_reachable(pass)
+    {
         pass.traffic_waits = Some(why.clone());
         pass.waits("traffic", format!("the weight stays at {before} until then: {why}"));
         return;
@@ -96,9 +98,8 @@ fn canary_not_reachable(pass: &Pass<'_>) -> Option<String> {
         .filter(|endpoint| endpoint.target_ref.as_ref().is_none_or(|pod| is_pod_of(&pod.name, set.name())))
         .count();
     let ready = i32::try_from(ready).unwrap_or(i32::MAX);
-    (ready < set.available()).then(|| {
-        format!("Service {service} has {ready} of {} endpoints of ReplicaSet {}", set.available(), set.name())
-    })
+    (ready < set.available())
+        .then(|| format!("Service {service} has {ready} of {} endpoints of ReplicaSet {}", set.available(), set.name()))
 }
 
 /// Pods are named `<set>-<five characters>`; a long name of the set is cut to 58 characters before that.
@@ -138,7 +139,9 @@ fn record(pass: &mut Pass<'_>, canary: i32) {
                 pass.report("traffic", Verdict::Acts, format!("weight {canary} of {max}"));
                 pass.tell("TrafficWeightUpdated", format!("Traffic weight updated to {canary}"));
             }
-            Some(_) => pass.tell("TrafficWeightUpdated", format!("Traffic weight stays at {canary}, for other ReplicaSets")),
+            Some(_) => {
+                pass.tell("TrafficWeightUpdated", format!("Traffic weight stays at {canary}, for other ReplicaSets"))
+            }
         }
         pass.status.canary.weights = Some(weights);
     }

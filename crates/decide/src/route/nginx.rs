@@ -4,8 +4,8 @@ use crate::pass::Pass;
 use crate::plan::{Kind, Op, Verdict};
 use crate::seen::canary_ingress_name;
 use serde_json::{Map, Value, json};
-use serinus_wire::keys;
 use serinus_wire::k8s::Ingress;
+use serinus_wire::keys;
 use serinus_wire::rollout::NginxRouting;
 use std::collections::BTreeMap;
 

@@ -190,8 +190,8 @@ fn healthy(pass: &Pass<'_>, old: &RolloutStatus) -> bool {
     let (n, status) = (pass.replicas(), &pass.status);
     let observed = old.observed_generation == pass.rollout.metadata.generation.to_string();
     let counts = status.updated_replicas == n && status.available_replicas == n && status.replicas == n;
-    let steps_done = weight::step_count(&pass.rollout) == 0
-        || status.current_step_index == Some(weight::step_count(&pass.rollout));
+    let steps_done =
+        weight::step_count(&pass.rollout) == 0 || status.current_step_index == Some(weight::step_count(&pass.rollout));
     observed && counts && steps_done && status.stable_rs == status.current_pod_hash && !status.stable_rs.is_empty()
 }
 

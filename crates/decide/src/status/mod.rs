@@ -52,9 +52,9 @@ pub fn refuse(pass: &mut Pass<'_>, finding: &Finding, message: &str) {
 fn workload_generation(pass: &Pass<'_>) -> String {
     match &pass.seen.workload {
         crate::seen::Workload::Found(workload) => workload.metadata.generation.to_string(),
-        crate::seen::Workload::NotReferenced
-        | crate::seen::Workload::Unsupported
-        | crate::seen::Workload::Missing => String::new(),
+        crate::seen::Workload::NotReferenced | crate::seen::Workload::Unsupported | crate::seen::Workload::Missing => {
+            String::new()
+        }
     }
 }
 

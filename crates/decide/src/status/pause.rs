@@ -42,8 +42,12 @@ impl PauseEdits {
         if self.clear {
             return;
         }
-        new.pause_conditions =
-            old.pause_conditions.iter().filter(|pause| !self.remove.contains(&pause.reason.as_str())).cloned().collect();
+        new.pause_conditions = old
+            .pause_conditions
+            .iter()
+            .filter(|pause| !self.remove.contains(&pause.reason.as_str()))
+            .cloned()
+            .collect();
         new.controller_pause = old.controller_pause;
         for reason in &self.add {
             if !new.pause_conditions.iter().any(|pause| pause.reason == *reason) {

@@ -9,9 +9,10 @@ pub fn phase(pass: &Pass<'_>, status: &RolloutStatus) -> (&'static str, String) 
     if let Some(invalid) = find(&status.conditions, names::INVALID_SPEC) {
         return ("Degraded", format!("{}: {}", names::INVALID_SPEC, invalid.message));
     }
-    let bad = status.conditions.iter().find(|condition| {
-        condition.reason == names::ROLLOUT_ABORTED || condition.reason == names::DEADLINE
-    });
+    let bad = status
+        .conditions
+        .iter()
+        .find(|condition| condition.reason == names::ROLLOUT_ABORTED || condition.reason == names::DEADLINE);
     if let Some(bad) = bad {
         return ("Degraded", format!("{}: {}", bad.reason, bad.message));
     }

@@ -1,5 +1,8 @@
 //! A tiny world for the laws: objects as plain data, plans applied to them, ReplicaSets and endpoints that follow.
 
+// Each test file uses a part of it.
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serinus_decide::{Act, Guard, Kind, Op, Plan, Seen, Workload, Write, decide};
@@ -102,7 +105,9 @@ impl World {
         let weight_before = self.canary_weight();
         match &write.guard {
             Guard::Absent => assert!(matches!(write.op, Op::Create(_)), "only creations expect absence: {write:?}"),
-            Guard::Is { uid, resource_version } => assert!(!uid.is_empty() && !resource_version.is_empty(), "{write:?}"),
+            Guard::Is { uid, resource_version } => {
+                assert!(!uid.is_empty() && !resource_version.is_empty(), "{write:?}")
+            }
         }
         let version = self.bump();
         match (write.target.kind, &write.op) {
@@ -215,7 +220,10 @@ impl World {
                     (0..set.status.available_replicas).map(|pod| Endpoint {
                         addresses: vec![],
                         conditions: EndpointConditions { ready: Some(true), ..Default::default() },
-                        target_ref: Some(TargetRef { kind: "Pod".into(), name: format!("{}-{pod:05}", set.metadata.name) }),
+                        target_ref: Some(TargetRef {
+                            kind: "Pod".into(),
+                            name: format!("{}-{pod:05}", set.metadata.name),
+                        }),
                     })
                 })
                 .collect();

@@ -39,7 +39,9 @@ fn default_container(container: &mut Value) {
     }
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
         let Some(probe) = container.get_mut(name) else { continue };
-        for (field, value) in [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)] {
+        for (field, value) in
+            [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+        {
             probe.put_default(&[field], value);
         }
         default_handler(probe);
@@ -96,7 +98,9 @@ mod tests {
 
     #[test]
     fn images_that_float_are_always_pulled() {
-        for (image, expected) in [("a", true), ("a:latest", true), ("r:5000/a", true), ("r:5000/a:1", false), ("a@sha256:0", false)] {
+        for (image, expected) in
+            [("a", true), ("a:latest", true), ("r:5000/a", true), ("r:5000/a:1", false), ("a@sha256:0", false)]
+        {
             assert_eq!(floats(image), expected, "{image}");
         }
     }

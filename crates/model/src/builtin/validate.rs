@@ -33,7 +33,9 @@ pub fn validate_change(kind: &str, before: &Value, after: &Value) -> Vec<Cause> 
         }
     };
     match kind {
-        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => fixed("/spec/selector", "spec.selector", "field is immutable"),
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => {
+            fixed("/spec/selector", "spec.selector", "field is immutable")
+        }
         "Job" => {
             fixed("/spec/selector", "spec.selector", "field is immutable");
             fixed("/spec/template", "spec.template", "field is immutable");
@@ -88,7 +90,11 @@ pub fn metadata(kind: &str, object: &Value) -> Vec<Cause> {
     for (at, owner) in object.items("/metadata/ownerReferences").iter().enumerate() {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner.text(&format!("/{field}")).is_empty() {
-                causes.push(Cause::invalid(format!("metadata.ownerReferences[{at}].{field}"), &"".into(), &format!("{field} must not be empty")));
+                causes.push(Cause::invalid(
+                    format!("metadata.ownerReferences[{at}].{field}"),
+                    &"".into(),
+                    &format!("{field} must not be empty"),
+                ));
             }
         }
     }
@@ -104,10 +110,18 @@ fn workload(kind: &str, object: &Value, causes: &mut Vec<Cause>) {
     match selector {
         None if kind == "ReplicaSet" || kind == "Deployment" => {
             causes.push(Cause::required("spec.selector", ""));
-            causes.push(Cause::invalid("spec.template.metadata.labels", &as_value(labels), "`selector` does not match template `labels`"));
+            causes.push(Cause::invalid(
+                "spec.template.metadata.labels",
+                &as_value(labels),
+                "`selector` does not match template `labels`",
+            ));
         }
         selector if !Labels::from_object(selector).matches_map(labels) => {
-            causes.push(Cause::invalid("spec.template.metadata.labels", &as_value(labels), "`selector` does not match template `labels`"));
+            causes.push(Cause::invalid(
+                "spec.template.metadata.labels",
+                &as_value(labels),
+                "`selector` does not match template `labels`",
+            ));
         }
         _ => {}
     }
@@ -166,7 +180,11 @@ fn service(object: &Value, causes: &mut Vec<Cause>) {
         }
         let number = port.int("/port").unwrap_or(0);
         if !(1..=65_535).contains(&number) {
-            causes.push(Cause::invalid(format!("spec.ports[{at}].port"), &number.into(), "must be between 1 and 65535, inclusive"));
+            causes.push(Cause::invalid(
+                format!("spec.ports[{at}].port"),
+                &number.into(),
+                "must be between 1 and 65535, inclusive",
+            ));
         }
     }
 }
@@ -187,7 +205,9 @@ fn ingress(object: &Value, causes: &mut Vec<Cause>) {
             if service.is_some_and(|service| service.text("/name").is_empty()) {
                 causes.push(Cause::required(format!("{field}.backend.service.name"), ""));
             }
-            if service.is_some_and(|service| service.int("/port/number").is_none() && service.text("/port/name").is_empty()) {
+            if service
+                .is_some_and(|service| service.int("/port/number").is_none() && service.text("/port/name").is_empty())
+            {
                 causes.push(Cause::required(format!("{field}.backend"), "port name or number is required"));
             }
         }
@@ -212,9 +232,21 @@ mod tests {
         let table = [
             ("good", deployment(good.clone()), vec![]),
             ("replicas", with(&["replicas"], json!(-1)), vec!["spec.replicas"]),
-            ("selector", with(&["selector"], json!({"matchLabels": {"a": "2"}})), vec!["spec.template.metadata.labels"]),
-            ("no containers", with(&["template", "spec", "containers"], json!([])), vec!["spec.template.spec.containers"]),
-            ("no image", with(&["template", "spec", "containers"], json!([{"name": "c"}])), vec!["spec.template.spec.containers[0].image"]),
+            (
+                "selector",
+                with(&["selector"], json!({"matchLabels": {"a": "2"}})),
+                vec!["spec.template.metadata.labels"],
+            ),
+            (
+                "no containers",
+                with(&["template", "spec", "containers"], json!([])),
+                vec!["spec.template.spec.containers"],
+            ),
+            (
+                "no image",
+                with(&["template", "spec", "containers"], json!([{"name": "c"}])),
+                vec!["spec.template.spec.containers[0].image"],
+            ),
         ];
         for (what, object, expected) in table {
             let found: Vec<String> = validate("Deployment", &object).into_iter().map(|cause| cause.field).collect();
@@ -225,7 +257,12 @@ mod tests {
 
     #[test]
     fn names_and_labels_are_checked() {
-        for (kind, name, good) in [("ConfigMap", "a.b-c", true), ("ConfigMap", "A", false), ("Service", "1a", false), ("Service", "a-1", true)] {
+        for (kind, name, good) in [
+            ("ConfigMap", "a.b-c", true),
+            ("ConfigMap", "A", false),
+            ("Service", "1a", false),
+            ("Service", "a-1", true),
+        ] {
             let object = json!({"metadata": {"name": name}, "spec": {"type": "ClusterIP", "ports": [{"port": 1}]}});
             assert_eq!(validate(kind, &object).is_empty(), good, "{kind} {name}");
         }

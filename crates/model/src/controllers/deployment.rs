@@ -69,7 +69,8 @@ impl World {
         template.put(&["metadata", "labels", HASH], hash.as_str());
         let mut selector = deployment.pointer("/spec/selector").cloned().unwrap_or_else(|| json!({}));
         selector.put(&["matchLabels", HASH], hash.as_str());
-        let revision = 1 + old.iter().filter_map(|set| set.annotation(REVISION)?.parse::<i64>().ok()).max().unwrap_or(0);
+        let revision =
+            1 + old.iter().filter_map(|set| set.annotation(REVISION)?.parse::<i64>().ok()).max().unwrap_or(0);
         let labels = template.pointer("/metadata/labels").cloned();
         let mut set = json!({
             "metadata": {"name": format!("{}-{hash}", deployment.name()), "labels": labels,
@@ -102,7 +103,9 @@ impl World {
             for set in &self.old {
                 self.scale(state, set, 0);
             }
-            if self.old.iter().all(|set| count(set, "replicas") == 0 && replicas(set) == 0) && !self.old_pods_left(state) {
+            if self.old.iter().all(|set| count(set, "replicas") == 0 && replicas(set) == 0)
+                && !self.old_pods_left(state)
+            {
                 self.scale(state, &self.new, self.wanted());
             }
             return;
@@ -133,7 +136,8 @@ impl World {
             *number -= broken;
             budget -= broken;
         }
-        let available: i64 = self.old.iter().map(|set| count(set, "availableReplicas")).sum::<i64>() + count(&self.new, "availableReplicas");
+        let available: i64 = self.old.iter().map(|set| count(set, "availableReplicas")).sum::<i64>()
+            + count(&self.new, "availableReplicas");
         let mut spare = (available - floor).max(0);
         for (set, number) in &mut left {
             let gone = spare.min(*number).max(0);
@@ -167,14 +171,19 @@ impl World {
         let revision = |set: &Value| set.annotation(REVISION).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
         let highest = self.old.iter().map(|set| revision(set)).max().unwrap_or(0);
         if revision(&self.new) <= highest
-            && let Some(set) = state.store.get(&crate::catalogue::Resource::new("apps", "replicasets"), self.new.namespace(), self.new.name())
+            && let Some(set) = state.store.get(
+                &crate::catalogue::Resource::new("apps", "replicasets"),
+                self.new.namespace(),
+                self.new.name(),
+            )
         {
             let mut set = (**set).clone();
             set.put(&["metadata", "annotations", REVISION], (highest + 1).to_string());
             let _ = write(state, NAME, Part::Main, set);
         }
         let limit = usize::try_from(self.deployment.int("/spec/revisionHistoryLimit").unwrap_or(10)).unwrap_or(0);
-        let idle: Vec<&Arc<Value>> = self.old.iter().filter(|set| replicas(set) == 0 && count(set, "replicas") == 0).collect();
+        let idle: Vec<&Arc<Value>> =
+            self.old.iter().filter(|set| replicas(set) == 0 && count(set, "replicas") == 0).collect();
         for set in idle.iter().take(idle.len().saturating_sub(limit)) {
             delete(state, NAME, ("apps", "ReplicaSet"), set, None);
         }
@@ -182,7 +191,10 @@ impl World {
 
     fn report(&self, state: &mut State) {
         let resource = crate::catalogue::Resource::new("apps", "deployments");
-        let Some(deployment) = state.store.get(&resource, self.deployment.namespace(), self.deployment.name()).cloned() else { return };
+        let Some(deployment) = state.store.get(&resource, self.deployment.namespace(), self.deployment.name()).cloned()
+        else {
+            return;
+        };
         let all = || self.old.iter().chain([&self.new]);
         let sum = |name: &str| all().map(|set| count(set, name)).sum::<i64>();
         let (total, ready, available, updated) =
@@ -199,7 +211,10 @@ impl World {
         for (name, number) in counts.into_iter().filter(|(_, number)| *number > 0) {
             status.put(&[name], number);
         }
-        status.put(&["conditions"], self.conditions(&deployment, state, available, total == updated && updated == self.wanted()));
+        status.put(
+            &["conditions"],
+            self.conditions(&deployment, state, available, total == updated && updated == self.wanted()),
+        );
         write_status(state, NAME, &deployment, status);
         let revision = self.new.annotation(REVISION).unwrap_or("1").to_string();
         if deployment.annotation(REVISION) != Some(&revision)
@@ -226,9 +241,13 @@ impl World {
         };
         let mut progress = condition(deployment, state.now, "Progressing", true, reason, &message);
         for one in [&mut is_available, &mut progress] {
-            let last = deployment.items("/status/conditions").iter().find(|last| last.text("/type") == one.text("/type"));
-            let same = last.filter(|last| last.text("/reason") == one.text("/reason") && last.text("/status") == one.text("/status"));
-            let since = same.map_or_else(|| crate::object::stamp(state.now), |last| last.text("/lastUpdateTime").to_string());
+            let last =
+                deployment.items("/status/conditions").iter().find(|last| last.text("/type") == one.text("/type"));
+            let same = last.filter(|last| {
+                last.text("/reason") == one.text("/reason") && last.text("/status") == one.text("/status")
+            });
+            let since =
+                same.map_or_else(|| crate::object::stamp(state.now), |last| last.text("/lastUpdateTime").to_string());
             one.put(&["lastUpdateTime"], since);
         }
         vec![is_available, progress]

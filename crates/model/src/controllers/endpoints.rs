@@ -32,7 +32,9 @@ fn groups(state: &State, service: &Value) -> Groups {
     let selector = Labels::from_map(service.map("/spec/selector"));
     let all_ready = service.pointer("/spec/publishNotReadyAddresses") == Some(&Value::Bool(true));
     let mut groups = Groups::new();
-    for pod in state.store.list(&Resource::new("", "pods"), Some(service.namespace())).filter(|pod| selector.matches(pod)) {
+    for pod in
+        state.store.list(&Resource::new("", "pods"), Some(service.namespace())).filter(|pod| selector.matches(pod))
+    {
         let ended = matches!(pod.text("/status/phase"), "Succeeded" | "Failed");
         if pod.text("/status/podIP").is_empty() || ended {
             continue;
@@ -44,7 +46,8 @@ fn groups(state: &State, service: &Value) -> Groups {
             "nodeName": pod.text("/spec/nodeName"),
             "targetRef": {"kind": "Pod", "namespace": pod.namespace(), "name": pod.name(), "uid": pod.uid()},
         });
-        let ports: Vec<Value> = service.items("/spec/ports").iter().filter_map(|port| real_port(state, port, pod)).collect();
+        let ports: Vec<Value> =
+            service.items("/spec/ports").iter().filter_map(|port| real_port(state, port, pod)).collect();
         groups.entry(Value::Array(ports.clone()).to_string()).or_insert_with(|| (ports, vec![])).1.push(endpoint);
     }
     groups
@@ -70,7 +73,9 @@ fn slices(state: &mut State, service: &Value, groups: Groups) {
     let mut there: Vec<Arc<Value>> = state
         .store
         .list(&resource, Some(service.namespace()))
-        .filter(|slice| slice.label(SERVICE) == Some(service.name()) && slice.is_controlled_by(service.uid()) && !slice.is_leaving())
+        .filter(|slice| {
+            slice.label(SERVICE) == Some(service.name()) && slice.is_controlled_by(service.uid()) && !slice.is_leaving()
+        })
         .cloned()
         .collect();
     let mut wanted: Vec<(Vec<Value>, Vec<Value>)> = groups.into_values().collect();
@@ -120,13 +125,15 @@ fn make(state: &mut State, service: &Value, ports: Vec<Value>, endpoints: Vec<Va
 fn endpoints(state: &mut State, service: &Value, groups: &Groups) {
     let mut subsets = Vec::new();
     for (ports, endpoints) in groups.values().filter(|(ports, _)| !ports.is_empty()) {
-        let address = |endpoint: &Value| {
-            json!({"ip": endpoint.text("/addresses/0"), "nodeName": endpoint.text("/nodeName"), "targetRef": endpoint.get("targetRef")})
-        };
+        let address = |endpoint: &Value| json!({"ip": endpoint.text("/addresses/0"), "nodeName": endpoint.text("/nodeName"), "targetRef": endpoint.get("targetRef")});
         let of = |ready: bool| -> Vec<Value> {
             let is = |endpoint: &&Value| endpoint.pointer("/conditions/ready") == Some(&Value::Bool(true));
             let leaves = |endpoint: &&Value| endpoint.pointer("/conditions/terminating") == Some(&Value::Bool(true));
-            endpoints.iter().filter(|endpoint| is(endpoint) == ready && (ready || !leaves(endpoint))).map(address).collect()
+            endpoints
+                .iter()
+                .filter(|endpoint| is(endpoint) == ready && (ready || !leaves(endpoint)))
+                .map(address)
+                .collect()
         };
         let mut subset = json!({"ports": ports});
         for (name, addresses) in [("addresses", of(true)), ("notReadyAddresses", of(false))] {
@@ -154,7 +161,9 @@ fn endpoints(state: &mut State, service: &Value, groups: &Groups) {
 /// Without the empty port names, which the kind leaves out.
 fn normal(subsets: &[Value]) -> Value {
     let mut subsets = Value::Array(subsets.to_vec());
-    for port in subsets.as_array_mut().into_iter().flatten().filter_map(|s| s.get_mut("ports")?.as_array_mut()).flatten() {
+    for port in
+        subsets.as_array_mut().into_iter().flatten().filter_map(|s| s.get_mut("ports")?.as_array_mut()).flatten()
+    {
         if port.text("/name").is_empty() {
             port.cut(&["name"]);
         }

@@ -67,7 +67,8 @@ fn foreground(state: &mut State, owner: &Value, dependants: &[&Arc<Value>]) {
     }
     let blocks = |object: &Value| {
         let refs = object.items("/metadata/ownerReferences").iter();
-        refs.into_iter().any(|one| one.text("/uid") == owner.uid() && one.get("blockOwnerDeletion") == Some(&Value::Bool(true)))
+        refs.into_iter()
+            .any(|one| one.text("/uid") == owner.uid() && one.get("blockOwnerDeletion") == Some(&Value::Bool(true)))
     };
     if !dependants.iter().any(|object| blocks(object)) {
         without_finalizer(state, owner, "foregroundDeletion");

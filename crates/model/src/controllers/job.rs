@@ -46,8 +46,10 @@ fn work(state: &mut State, job: &Value, own: &[Arc<Value>]) {
     let suspended = job.pointer("/spec/suspend") == Some(&Value::Bool(true));
     let ended = |phase: &str| own.iter().filter(|pod| pod.text("/status/phase") == phase).count();
     let (succeeded, failed) = (ended("Succeeded"), ended("Failed"));
-    let active: Vec<&Arc<Value>> =
-        own.iter().filter(|pod| !pod.is_leaving() && !matches!(pod.text("/status/phase"), "Succeeded" | "Failed")).collect();
+    let active: Vec<&Arc<Value>> = own
+        .iter()
+        .filter(|pod| !pod.is_leaving() && !matches!(pod.text("/status/phase"), "Succeeded" | "Failed"))
+        .collect();
     let number = |pointer: &str, other: i64| usize::try_from(job.int(pointer).unwrap_or(other)).unwrap_or(0);
     let wanted = number("/spec/completions", 1);
     let late = deadline(job).is_some_and(|at| at <= state.now);

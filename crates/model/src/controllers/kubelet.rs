@@ -71,7 +71,9 @@ fn report(state: &mut State, pod: &Value, life: &Life) {
         condition(pod, now, "PodScheduled", true, "", ""),
     ];
     let own: Vec<String> = conditions.iter().map(|one| one.text("/type").to_string()).collect();
-    conditions.extend(pod.items("/status/conditions").iter().filter(|one| !own.iter().any(|name| name == one.text("/type"))).cloned());
+    conditions.extend(
+        pod.items("/status/conditions").iter().filter(|one| !own.iter().any(|name| name == one.text("/type"))).cloned(),
+    );
     let began = pod.text("/status/startTime");
     let mut status = json!({
         "phase": life.phase.name(), "qosClass": pod.text("/status/qosClass"), "conditions": conditions,
@@ -88,18 +90,29 @@ fn report(state: &mut State, pod: &Value, life: &Life) {
 
 fn container(pod: &Value, container: &Value, life: &Life, now: Timestamp) -> Value {
     let name = container.text("/name");
-    let last = pod.items("/status/containerStatuses").iter().find(|one| one.text("/name") == name).cloned().unwrap_or(Value::Null);
-    let since = |pointer: &str| Some(last.text(pointer)).filter(|text| !text.is_empty()).map_or_else(|| stamp(now), str::to_string);
+    let last = pod
+        .items("/status/containerStatuses")
+        .iter()
+        .find(|one| one.text("/name") == name)
+        .cloned()
+        .unwrap_or(Value::Null);
+    let since = |pointer: &str| {
+        Some(last.text(pointer)).filter(|text| !text.is_empty()).map_or_else(|| stamp(now), str::to_string)
+    };
     let running_since = since("/state/running/startedAt");
     let state = match (&life.waiting, life.phase) {
         (Some((reason, message)), _) => json!({"waiting": {"reason": reason, "message": message}}),
         (None, Phase::Pending) => json!({"waiting": {"reason": "ContainerCreating"}}),
-        (None, Phase::Running) if last.int("/restartCount").unwrap_or(0) < life.restarts => json!({"running": {"startedAt": stamp(now)}}),
+        (None, Phase::Running) if last.int("/restartCount").unwrap_or(0) < life.restarts => {
+            json!({"running": {"startedAt": stamp(now)}})
+        }
         (None, Phase::Running) => json!({"running": {"startedAt": running_since}}),
         (None, phase) => {
             let (code, reason) = if phase == Phase::Succeeded { (0, "Completed") } else { (1, "Error") };
             let finished = since("/state/terminated/finishedAt");
-            let began = Some(last.text("/state/terminated/startedAt")).filter(|text| !text.is_empty()).unwrap_or(&running_since);
+            let began = Some(last.text("/state/terminated/startedAt"))
+                .filter(|text| !text.is_empty())
+                .unwrap_or(&running_since);
             json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": finished}})
         }
     };

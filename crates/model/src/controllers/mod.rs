@@ -65,7 +65,13 @@ fn kind_of(state: &State, group: &str, kind: &str) -> Result<Arc<Kind>, Failure>
 }
 
 /// Creates an object in the name of a controller.
-fn create(state: &mut State, controller: &str, (group, kind): (&str, &str), namespace: &str, body: Value) -> Result<Arc<Value>, Failure> {
+fn create(
+    state: &mut State,
+    controller: &str,
+    (group, kind): (&str, &str),
+    namespace: &str,
+    body: Value,
+) -> Result<Arc<Value>, Failure> {
     let kind = kind_of(state, group, kind)?;
     state.create(&kind, namespace, body, &Options::controller(controller)).map(|written| written.object)
 }
@@ -91,7 +97,12 @@ fn write_status(state: &mut State, controller: &str, object: &Value, status: Val
 /// Deletes an object in the name of a controller.
 fn delete(state: &mut State, controller: &str, (group, kind): (&str, &str), object: &Value, grace: Option<i64>) {
     if let Ok(kind) = kind_of(state, group, kind) {
-        let how = DeleteOptions { uid: Some(object.uid().to_string()), grace, policy: Some(crate::verbs::Policy::Background), ..DeleteOptions::default() };
+        let how = DeleteOptions {
+            uid: Some(object.uid().to_string()),
+            grace,
+            policy: Some(crate::verbs::Policy::Background),
+            ..DeleteOptions::default()
+        };
         let _ = state.delete(&kind, object.namespace(), object.name(), &how, &Options::controller(controller));
     }
 }
@@ -121,8 +132,10 @@ fn is_true(object: &Value, condition: &str) -> bool {
 fn condition(before: &Value, now: Timestamp, kind: &str, status: bool, reason: &str, message: &str) -> Value {
     let status = if status { "True" } else { "False" };
     let last = before.items("/status/conditions").iter().find(|one| one.text("/type") == kind);
-    let since = last.filter(|last| last.text("/status") == status).map(|last| last.text("/lastTransitionTime").to_string());
-    let mut condition = json!({"type": kind, "status": status, "lastTransitionTime": since.unwrap_or_else(|| stamp(now))});
+    let since =
+        last.filter(|last| last.text("/status") == status).map(|last| last.text("/lastTransitionTime").to_string());
+    let mut condition =
+        json!({"type": kind, "status": status, "lastTransitionTime": since.unwrap_or_else(|| stamp(now))});
     for (field, text) in [("reason", reason), ("message", message)] {
         if !text.is_empty() {
             condition.put(&[field], text);

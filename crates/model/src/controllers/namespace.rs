@@ -19,8 +19,12 @@ pub fn round(state: &mut State) {
 }
 
 fn empty(state: &mut State, namespace: &Arc<Value>) {
-    let inside: Vec<Arc<Value>> =
-        state.store.everything().filter(|(_, object)| object.namespace() == namespace.name()).map(|(_, object)| object.clone()).collect();
+    let inside: Vec<Arc<Value>> = state
+        .store
+        .everything()
+        .filter(|(_, object)| object.namespace() == namespace.name())
+        .map(|(_, object)| object.clone())
+        .collect();
     for object in inside.iter().filter(|object| !object.is_leaving()) {
         let (group, _) = crate::model::group_version(object.text("/apiVersion"));
         delete(state, "namespace", (group, object.text("/kind")), object, None);

@@ -34,7 +34,9 @@ pub fn round(state: &mut State) -> Option<Timestamp> {
 fn adopt(state: &mut State, set: &Value, orphans: &[Arc<Value>]) -> Vec<Arc<Value>> {
     let selector = Labels::from_object(set.pointer("/spec/selector"));
     let mut adopted = Vec::new();
-    for pod in orphans.iter().filter(|pod| pod.namespace() == set.namespace() && !pod.is_leaving() && selector.matches(pod)) {
+    for pod in
+        orphans.iter().filter(|pod| pod.namespace() == set.namespace() && !pod.is_leaving() && selector.matches(pod))
+    {
         let mut pod = (**pod).clone();
         let mut owners = pod.items("/metadata/ownerReferences").to_vec();
         owners.push(controller_reference(set));
@@ -72,15 +74,20 @@ fn pod_of(set: &Value) -> Value {
     pod
 }
 
+/// What ReplicaSets compare pods by when some must go; the least goes first.
+type Rank = (bool, u8, bool, i64, std::cmp::Reverse<String>, std::cmp::Reverse<i64>, std::cmp::Reverse<String>, String);
+
 /// The order in which surplus pods go: not on a node, pending, not ready, cheap to delete, ready or created last.
-fn deletion_rank(pod: &Value) -> (bool, u8, bool, i64, std::cmp::Reverse<String>, std::cmp::Reverse<i64>, std::cmp::Reverse<String>, String) {
+fn deletion_rank(pod: &Value) -> Rank {
     let phase = match pod.text("/status/phase") {
         "Pending" | "" => 0,
         "Unknown" => 1,
         _ => 2,
     };
-    let cost = pod.annotation("controller.kubernetes.io/pod-deletion-cost").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let restarts = pod.items("/status/containerStatuses").iter().filter_map(|c| c.int("/restartCount")).max().unwrap_or(0);
+    let cost =
+        pod.annotation("controller.kubernetes.io/pod-deletion-cost").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let restarts =
+        pod.items("/status/containerStatuses").iter().filter_map(|c| c.int("/restartCount")).max().unwrap_or(0);
     (
         !pod.text("/spec/nodeName").is_empty(),
         phase,
@@ -94,13 +101,19 @@ fn deletion_rank(pod: &Value) -> (bool, u8, bool, i64, std::cmp::Reverse<String>
 }
 
 fn ready_since(pod: &Value) -> Option<Timestamp> {
-    let ready = pod.items("/status/conditions").iter().find(|one| one.text("/type") == "Ready" && one.text("/status") == "True")?;
+    let ready = pod
+        .items("/status/conditions")
+        .iter()
+        .find(|one| one.text("/type") == "Ready" && one.text("/status") == "True")?;
     ready.time("/lastTransitionTime")
 }
 
 /// Writes the counts; gives when the next pod will have been ready for long enough.
 fn count(state: &mut State, set: &Value, own: &[Arc<Value>]) -> Option<Timestamp> {
-    let set = state.store.get(&crate::catalogue::Resource::new("apps", "replicasets"), set.namespace(), set.name()).cloned()?;
+    let set = state
+        .store
+        .get(&crate::catalogue::Resource::new("apps", "replicasets"), set.namespace(), set.name())
+        .cloned()?;
     let wait = SignedDuration::from_secs(set.int("/spec/minReadySeconds").unwrap_or(0));
     let now = state.now;
     let available_at: Vec<Timestamp> = own.iter().filter_map(|pod| ready_since(pod)?.checked_add(wait).ok()).collect();

@@ -19,7 +19,8 @@ pub fn resource(crd: &Value) -> Resource {
 
 /// The kinds that a CustomResourceDefinition adds, one for each served version, the stored one first.
 pub fn kinds(crd: &Value) -> Vec<Kind> {
-    let mut versions: Vec<&Value> = crd.items("/spec/versions").iter().filter(|v| v.get("served") == Some(&Value::Bool(true))).collect();
+    let mut versions: Vec<&Value> =
+        crd.items("/spec/versions").iter().filter(|v| v.get("served") == Some(&Value::Bool(true))).collect();
     versions.sort_by_key(|version| version.get("storage") != Some(&Value::Bool(true)));
     versions.into_iter().map(|version| kind(crd, version)).collect()
 }

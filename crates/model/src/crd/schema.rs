@@ -20,8 +20,10 @@ impl Schema {
     pub fn prune(&self, object: &mut Value) -> Vec<String> {
         let mut unknown = Vec::new();
         if let Value::Object(map) = object {
-            let kept: Vec<(String, Value)> =
-                ["apiVersion", "kind", "metadata"].iter().filter_map(|key| map.shift_remove(*key).map(|v| ((*key).to_string(), v))).collect();
+            let kept: Vec<(String, Value)> = ["apiVersion", "kind", "metadata"]
+                .iter()
+                .filter_map(|key| map.shift_remove(*key).map(|v| ((*key).to_string(), v)))
+                .collect();
             prune_map(map, &self.0, "", &mut unknown);
             for (at, (key, value)) in kept.into_iter().enumerate() {
                 map.shift_insert(at, key, value);
@@ -66,7 +68,8 @@ fn prune(value: &mut Value, schema: &Value, path: &str, unknown: &mut Vec<String
 }
 
 fn prune_map(map: &mut Map<String, Value>, schema: &Value, path: &str, unknown: &mut Vec<String>) {
-    let keeps = flag(schema, "x-kubernetes-preserve-unknown-fields") || schema.get("additionalProperties") == Some(&Value::Bool(true));
+    let keeps = flag(schema, "x-kubernetes-preserve-unknown-fields")
+        || schema.get("additionalProperties") == Some(&Value::Bool(true));
     let embedded = flag(schema, "x-kubernetes-embedded-resource");
     map.retain(|key, value| {
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
@@ -144,7 +147,10 @@ mod tests {
         let mut object = json!({"metadata": {"name": "a", "odd": 1}, "spec": {"x": 1, "free": {"y": {"z": 1}}, "list": [{"a": "1", "b": 2}]}, "top": 1});
         let unknown = schema().prune(&mut object);
         assert_eq!(unknown, ["spec.x", "spec.list[0].b", "top"]);
-        assert_eq!(object, json!({"metadata": {"name": "a", "odd": 1}, "spec": {"free": {"y": {"z": 1}}, "list": [{"a": "1"}]}}));
+        assert_eq!(
+            object,
+            json!({"metadata": {"name": "a", "odd": 1}, "spec": {"free": {"y": {"z": 1}}, "list": [{"a": "1"}]}})
+        );
     }
 
     #[test]

@@ -23,7 +23,9 @@ fn check(value: &Value, schema: &Value, path: &str, causes: &mut Vec<Cause>) {
     check_value(value, schema, path, causes);
     match value {
         Value::Object(map) => {
-            for name in schema.items("/required").iter().filter_map(Value::as_str).filter(|name| !map.contains_key(*name)) {
+            for name in
+                schema.items("/required").iter().filter_map(Value::as_str).filter(|name| !map.contains_key(*name))
+            {
                 causes.push(Cause::required(join(path, name), ""));
             }
             for (key, value) in map {
@@ -87,16 +89,22 @@ fn check_value(value: &Value, schema: &Value, path: &str, causes: &mut Vec<Cause
     if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
         && !allowed.contains(value)
     {
-        let allowed: Vec<String> = allowed.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_string)).collect();
+        let allowed: Vec<String> =
+            allowed.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_string)).collect();
         causes.push(Cause::not_supported(path, value, &allowed));
     }
     let limit = |name: &str| schema.get(name).and_then(Value::as_f64);
-    let mut refuse = |shown: &Value, detail: String| causes.push(Cause::invalid(path, shown, &format!("{path} in body {detail}")));
+    let mut refuse =
+        |shown: &Value, detail: String| causes.push(Cause::invalid(path, shown, &format!("{path} in body {detail}")));
     if let Some(number) = value.as_f64() {
-        if let Some(least) = limit("minimum").filter(|least| number < *least || (flag(schema, "exclusiveMinimum") && number <= *least)) {
+        if let Some(least) =
+            limit("minimum").filter(|least| number < *least || (flag(schema, "exclusiveMinimum") && number <= *least))
+        {
             refuse(value, format!("should be greater than or equal to {least}"));
         }
-        if let Some(most) = limit("maximum").filter(|most| number > *most || (flag(schema, "exclusiveMaximum") && number >= *most)) {
+        if let Some(most) =
+            limit("maximum").filter(|most| number > *most || (flag(schema, "exclusiveMaximum") && number >= *most))
+        {
             refuse(value, format!("should be less than or equal to {most}"));
         }
     }
@@ -138,7 +146,9 @@ fn check_duplicates(items: &[Value], schema: &Value, path: &str, causes: &mut Ve
     let keys: Vec<&str> = schema.items("/x-kubernetes-list-map-keys").iter().filter_map(Value::as_str).collect();
     let identity = |item: &Value| match schema.text("/x-kubernetes-list-type") {
         "set" => Some(item.clone()),
-        "map" => Some(keys.iter().map(|key| ((*key).to_string(), item.get(*key).cloned().unwrap_or(Value::Null))).collect()),
+        "map" => {
+            Some(keys.iter().map(|key| ((*key).to_string(), item.get(*key).cloned().unwrap_or(Value::Null))).collect())
+        }
         _ => None,
     };
     let mut seen: Vec<Value> = Vec::new();
@@ -195,11 +205,19 @@ mod tests {
             (json!({}), vec![("FieldValueRequired", "spec.must", "Required value")]),
             (
                 json!({"must": 1}),
-                vec![("FieldValueTypeInvalid", "spec.must", "Invalid value: \"integer\": spec.must in body must be of type string: \"integer\"")],
+                vec![(
+                    "FieldValueTypeInvalid",
+                    "spec.must",
+                    "Invalid value: \"integer\": spec.must in body must be of type string: \"integer\"",
+                )],
             ),
             (
                 json!({"must": "x", "n": 101}),
-                vec![("FieldValueInvalid", "spec.n", "Invalid value: 101: spec.n in body should be less than or equal to 100")],
+                vec![(
+                    "FieldValueInvalid",
+                    "spec.n",
+                    "Invalid value: 101: spec.n in body should be less than or equal to 100",
+                )],
             ),
             (
                 json!({"must": "x", "e": "c"}),
@@ -213,7 +231,10 @@ mod tests {
                     "Invalid value: \"boolean\": spec.ios in body must be of type integer,string: \"boolean\"",
                 )],
             ),
-            (json!({"must": "x", "p": "b"}), vec![("FieldValueInvalid", "spec.p", "Invalid value: \"b\": spec.p in body should match '^a+$'")]),
+            (
+                json!({"must": "x", "p": "b"}),
+                vec![("FieldValueInvalid", "spec.p", "Invalid value: \"b\": spec.p in body should match '^a+$'")],
+            ),
             (
                 json!({"must": "x", "m": [{"name": "a"}, {"name": "a"}]}),
                 vec![("FieldValueDuplicate", "spec.m[1]", "Duplicate value: \"object\"")],

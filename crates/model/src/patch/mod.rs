@@ -36,7 +36,8 @@ impl PatchType {
 
 /// Applies a JSON patch.
 pub fn json(object: &Value, patch: &Value) -> Result<Value, Failure> {
-    let operations: json_patch::Patch = serde_json::from_value(patch.clone()).map_err(|error| Failure::bad_request(error.to_string()))?;
+    let operations: json_patch::Patch =
+        serde_json::from_value(patch.clone()).map_err(|error| Failure::bad_request(error.to_string()))?;
     let mut result = object.clone();
     json_patch::patch(&mut result, &operations).map_err(|_| Failure {
         code: 422,
@@ -50,7 +51,10 @@ pub fn json(object: &Value, patch: &Value) -> Result<Value, Failure> {
 /// Applies a merge patch.
 pub fn merge(object: &Value, patch: &Value) -> Result<Value, Failure> {
     if !patch.is_object() {
-        return Err(Failure::bad_request(format!("json: cannot unmarshal {} into Go value of type map[string]interface {{}}", kind_of(patch))));
+        return Err(Failure::bad_request(format!(
+            "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+            kind_of(patch)
+        )));
     }
     let mut result = object.clone();
     json_patch::merge(&mut result, patch);

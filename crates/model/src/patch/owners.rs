@@ -83,8 +83,11 @@ impl Owners {
     }
     /// The entry of a writer, made when there is none.
     pub fn entry(&mut self, writer: Writer<'_>) -> &mut Owner {
-        let same =
-            |owner: &Owner| owner.manager == writer.manager && owner.applies == writer.applies && owner.subresource == writer.subresource;
+        let same = |owner: &Owner| {
+            owner.manager == writer.manager
+                && owner.applies == writer.applies
+                && owner.subresource == writer.subresource
+        };
         let at = self.0.iter().position(same).unwrap_or_else(|| {
             self.0.push(Owner {
                 manager: writer.manager.to_string(),
@@ -104,7 +107,8 @@ impl Owners {
     /// After a plain write: what changed belongs to its writer alone.
     pub fn changed(&mut self, before: &Value, after: &Value, rules: Rules<'_>, writer: Writer<'_>) {
         let (old, new) = (leaves(before, rules), leaves(after, rules));
-        let changed: BTreeSet<&Path> = new.iter().filter(|(path, value)| old.get(*path) != Some(*value)).map(|(path, _)| path).collect();
+        let changed: BTreeSet<&Path> =
+            new.iter().filter(|(path, value)| old.get(*path) != Some(*value)).map(|(path, _)| path).collect();
         for owner in &mut self.0 {
             owner.paths.retain(|path| new.contains_key(path) && !changed.contains(path));
         }
@@ -170,7 +174,11 @@ impl Walk<'_> {
                         let path = with(format!("k:{}", key_of(item, &keys)));
                         self.found.insert([&path[..], &[".".to_string()]].concat(), Value::Null);
                         for (key, value) in item.as_object().into_iter().flatten() {
-                            self.value(value, &[names, &[key.as_str()]].concat(), &[&path[..], &[format!("f:{key}")]].concat());
+                            self.value(
+                                value,
+                                &[names, &[key.as_str()]].concat(),
+                                &[&path[..], &[format!("f:{key}")]].concat(),
+                            );
                         }
                     }
                 }
@@ -193,7 +201,8 @@ impl Walk<'_> {
 /// The keys of a list item as JSON; a port without a protocol is a TCP port.
 pub fn key_of(item: &Value, keys: &[String]) -> Value {
     let key = |name: &String| {
-        let value = item.get(name).cloned().unwrap_or_else(|| if name == "protocol" { "TCP".into() } else { Value::Null });
+        let value =
+            item.get(name).cloned().unwrap_or_else(|| if name == "protocol" { "TCP".into() } else { Value::Null });
         (name.clone(), value)
     };
     Value::Object(keys.iter().map(key).collect())
@@ -216,7 +225,8 @@ fn tree(paths: &BTreeSet<Path>) -> Value {
     let mut root = json!({});
     for path in paths {
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
-        let pointer: String = names.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).collect();
+        let pointer: String =
+            names.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).collect();
         if root.pointer(&pointer).is_none() {
             root.put(&names, json!({}));
         }

@@ -44,11 +44,14 @@ impl<'a> Rules<'a> {
     /// Whether the map at this path is one piece under server-side apply.
     pub fn is_atomic_map(&self, path: &[&str]) -> bool {
         match &self.0.shape {
-            Shape::Custom(schema, _) => at(schema.raw(), path).is_some_and(|s| s.text("/x-kubernetes-map-type") == "atomic"),
+            Shape::Custom(schema, _) => {
+                at(schema.raw(), path).is_some_and(|s| s.text("/x-kubernetes-map-type") == "atomic")
+            }
             Shape::Builtin(_) => match path.last().copied() {
-                Some("selector" | "labelSelector" | "nodeSelector" | "secretRef" | "configMapKeyRef" | "secretKeyRef" | "fieldRef") => {
-                    path.first() != Some(&"metadata")
-                }
+                Some(
+                    "selector" | "labelSelector" | "nodeSelector" | "secretRef" | "configMapKeyRef" | "secretKeyRef"
+                    | "fieldRef",
+                ) => path.first() != Some(&"metadata"),
                 Some("targetRef" | "involvedObject" | "resource") => self.0.kind != "Role",
                 _ => false,
             },

@@ -130,16 +130,19 @@ fn ordered(items: Vec<Value>, order: Option<&Value>, key: impl Fn(&Value) -> Val
         let wanted = key(item);
         order.iter().position(|one| key(one) == wanted || *one == wanted)
     };
-    let mut ranked: Vec<(usize, Value)> = items.iter().filter_map(|item| rank(item).map(|at| (at, item.clone()))).collect();
+    let mut ranked: Vec<(usize, Value)> =
+        items.iter().filter_map(|item| rank(item).map(|at| (at, item.clone()))).collect();
     ranked.sort_by_key(|(at, _)| *at);
     let mut ranked = ranked.into_iter().map(|(_, item)| item);
-    items.iter().map(|item| if rank(item).is_some() { ranked.next().unwrap_or_else(|| item.clone()) } else { item.clone() }).collect()
+    items
+        .iter()
+        .map(|item| if rank(item).is_some() { ranked.next().unwrap_or_else(|| item.clone()) } else { item.clone() })
+        .collect()
 }
 
 fn without_directives(map: &Map<String, Value>) -> Map<String, Value> {
     map.iter().filter(|(key, _)| !key.starts_with('$')).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -165,7 +168,11 @@ mod tests {
                 json!({"containers": [{"name": "a", "env": [{"name": "Y", "value": "2"}], "args": ["3"]}]}),
                 json!([{"name": "a", "image": "a:1", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}], "args": ["3"]}, {"name": "b", "image": "b:1"}]),
             ),
-            ("delete one", json!({"containers": [{"name": "a", "$patch": "delete"}]}), json!([{"name": "b", "image": "b:1"}])),
+            (
+                "delete one",
+                json!({"containers": [{"name": "a", "$patch": "delete"}]}),
+                json!([{"name": "b", "image": "b:1"}]),
+            ),
             (
                 "order",
                 json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}], "containers": [{"name": "a", "env": null, "args": null}]}),

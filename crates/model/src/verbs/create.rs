@@ -16,19 +16,40 @@ impl State {
         match &result {
             Ok(written) => {
                 let object = written.object.clone();
-                self.note("create", kind, "", (namespace, object.name()), options, Outcome::Done(written.code, &object, true));
+                self.note(
+                    "create",
+                    kind,
+                    "",
+                    (namespace, object.name()),
+                    options,
+                    Outcome::Done(written.code, &object, true),
+                );
             }
             Err(failure) => self.note("create", kind, "", (namespace, &asked), options, Outcome::Refused(failure)),
         }
         result
     }
 
-    fn create_quietly(&mut self, kind: &Kind, namespace: &str, body: Value, options: &Options) -> Result<Written, Failure> {
+    fn create_quietly(
+        &mut self,
+        kind: &Kind,
+        namespace: &str,
+        body: Value,
+        options: &Options,
+    ) -> Result<Written, Failure> {
         Self::check_identity(kind, &body)?;
         let body = kind.to_stored(body);
         let (mut object, warnings) = Self::shaped(&kind.storage_kind(), body, options)?;
         self.place(kind, namespace, &mut object)?;
-        for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "managedFields", "selfLink"] {
+        for field in [
+            "uid",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "generation",
+            "managedFields",
+            "selfLink",
+        ] {
             object.cut(&["metadata", field]);
         }
         if kind.status && kind.kind != "CustomResourceDefinition" {
@@ -75,7 +96,8 @@ impl State {
                 return Err(Failure::not_found("", "namespaces", namespace));
             };
             if home.is_leaving() {
-                let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+                let why =
+                    format!("unable to create new content in namespace {namespace} because it is being terminated");
                 return Err(Failure::forbidden(group, plural, object.name(), &why));
             }
         }

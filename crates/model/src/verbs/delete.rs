@@ -71,7 +71,14 @@ impl Deleted {
 
 impl State {
     /// Deletes an object.
-    pub fn delete(&mut self, kind: &Kind, namespace: &str, name: &str, how: &DeleteOptions, options: &Options) -> Result<Deleted, Failure> {
+    pub fn delete(
+        &mut self,
+        kind: &Kind,
+        namespace: &str,
+        name: &str,
+        how: &DeleteOptions,
+        options: &Options,
+    ) -> Result<Deleted, Failure> {
         let before = self.store.version();
         let result = self.delete_quietly(kind, namespace, name, how, options);
         let changed = self.store.version() != before;
@@ -83,7 +90,14 @@ impl State {
         result
     }
 
-    fn delete_quietly(&mut self, kind: &Kind, namespace: &str, name: &str, how: &DeleteOptions, options: &Options) -> Result<Deleted, Failure> {
+    fn delete_quietly(
+        &mut self,
+        kind: &Kind,
+        namespace: &str,
+        name: &str,
+        how: &DeleteOptions,
+        options: &Options,
+    ) -> Result<Deleted, Failure> {
         let live = self.get(kind, namespace, name)?;
         let (group, plural) = (&kind.resource.group, &kind.resource.plural);
         let refuse = |what: &str, wanted: &str, found: &str| {

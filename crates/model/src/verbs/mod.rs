@@ -162,7 +162,11 @@ impl State {
                 causes
             }
         };
-        if causes.is_empty() { Ok(()) } else { Err(Failure::invalid(&kind.resource.group, &kind.kind, object.name(), &causes)) }
+        if causes.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::invalid(&kind.resource.group, &kind.kind, object.name(), &causes))
+        }
     }
 
     /// Writes who owns what after a plain write.
@@ -181,7 +185,15 @@ impl State {
     }
 
     /// Notes a write and what it came to.
-    fn note(&mut self, verb: &'static str, kind: &Kind, subresource: &str, at: (&str, &str), options: &Options, outcome: Outcome<'_>) {
+    fn note(
+        &mut self,
+        verb: &'static str,
+        kind: &Kind,
+        subresource: &str,
+        at: (&str, &str),
+        options: &Options,
+        outcome: Outcome<'_>,
+    ) {
         let (code, version, changed) = match outcome {
             Outcome::Done(code, object, changed) => (code, object.version().to_string(), changed),
             Outcome::Refused(failure) => (failure.code, String::new(), false),

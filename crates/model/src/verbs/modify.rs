@@ -34,7 +34,13 @@ impl State {
     }
 
     /// Changes an object, its status or its scale by a patch.
-    pub fn patch(&mut self, target: Target<'_>, how: PatchType, patch: Value, options: &Options) -> Result<Written, Failure> {
+    pub fn patch(
+        &mut self,
+        target: Target<'_>,
+        how: PatchType,
+        patch: Value,
+        options: &Options,
+    ) -> Result<Written, Failure> {
         let before = self.get(target.kind, target.namespace, target.name).ok();
         let result = match how {
             PatchType::Apply => self.apply(target, patch, options),
@@ -79,7 +85,13 @@ impl State {
         self.replace(target, &live, kind.to_stored(body), options)
     }
 
-    fn patch_quietly(&mut self, target: Target<'_>, how: PatchType, patch: &Value, options: &Options) -> Result<Written, Failure> {
+    fn patch_quietly(
+        &mut self,
+        target: Target<'_>,
+        how: PatchType,
+        patch: &Value,
+        options: &Options,
+    ) -> Result<Written, Failure> {
         let kind = target.kind;
         let live = self.get(kind, target.namespace, target.name)?;
         if target.part == Part::Scale {
@@ -126,9 +138,12 @@ impl State {
             api_version: &api_version,
             now: self.now,
         };
-        let (mut object, owners) = patch::apply::apply(live.as_deref(), &config, Rules::of(kind), writer, options.force)?;
+        let (mut object, owners) =
+            patch::apply::apply(live.as_deref(), &config, Rules::of(kind), writer, options.force)?;
         match live {
-            None if target.part != Part::Main => Err(Failure::not_found(&kind.resource.group, &kind.resource.plural, target.name)),
+            None if target.part != Part::Main => {
+                Err(Failure::not_found(&kind.resource.group, &kind.resource.plural, target.name))
+            }
             None => {
                 object.put(&["metadata", "name"], target.name);
                 let quiet = Options { dry_run: true, ..options.clone() };
@@ -167,7 +182,13 @@ impl State {
     }
 
     /// Puts a new version in the place of the live one. The version and uid in the body are preconditions.
-    pub(super) fn replace(&mut self, target: Target<'_>, live: &Arc<Value>, body: Value, options: &Options) -> Result<Written, Failure> {
+    pub(super) fn replace(
+        &mut self,
+        target: Target<'_>,
+        live: &Arc<Value>,
+        body: Value,
+        options: &Options,
+    ) -> Result<Written, Failure> {
         self.replace_with(target, live, body, options, None)
     }
 
@@ -183,7 +204,11 @@ impl State {
         let (group, plural) = (&kind.resource.group, &kind.resource.plural);
         let (mut object, warnings) = Self::shaped(&kind.storage_kind(), body, options)?;
         if !object.uid().is_empty() && object.uid() != live.uid() {
-            let why = format!("Precondition failed: UID in precondition: {}, UID in object meta: {}", object.uid(), live.uid());
+            let why = format!(
+                "Precondition failed: UID in precondition: {}, UID in object meta: {}",
+                object.uid(),
+                live.uid()
+            );
             return Err(Failure::conflict(group, plural, target.name, &why));
         }
         if !object.version().is_empty() && object.version() != live.version() {
@@ -238,15 +263,25 @@ impl State {
 }
 
 fn same_owners(a: &Value, b: &Value) -> bool {
-    let sets = |object: &Value| -> Vec<_> { Owners::read(object).0.into_iter().map(|o| (o.manager, o.applies, o.subresource, o.paths)).collect() };
+    let sets = |object: &Value| -> Vec<_> {
+        Owners::read(object).0.into_iter().map(|o| (o.manager, o.applies, o.subresource, o.paths)).collect()
+    };
     sets(a) == sets(b)
 }
 
 /// What only the server writes stays as it was.
 fn keep_system_fields(live: &Value, object: &mut Value) {
-    for field in
-        ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion", "generateName"]
-    {
+    for field in [
+        "name",
+        "namespace",
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+        "resourceVersion",
+        "generateName",
+    ] {
         match live.pointer(&format!("/metadata/{field}")) {
             Some(value) => object.put(&["metadata", field], value.clone()),
             None => {
@@ -271,7 +306,8 @@ fn keep_other_part(kind: &Kind, part: Part, live: &Value, object: &mut Value) {
             }
         }
         Part::Status => {
-            let fields: Vec<String> = live.as_object().into_iter().chain(object.as_object()).flat_map(|map| map.keys().cloned()).collect();
+            let fields: Vec<String> =
+                live.as_object().into_iter().chain(object.as_object()).flat_map(|map| map.keys().cloned()).collect();
             let keeps_metadata = kind.is_custom();
             for field in fields.iter().filter(|field| *field != "status" && (keeps_metadata || *field != "metadata")) {
                 restore(object, field);
@@ -284,7 +320,9 @@ fn is_new_generation(kind: &Kind, live: &Value, object: &Value) -> bool {
     let annotations = |object: &Value| object.pointer("/metadata/annotations").cloned();
     let body = |object: &Value| -> Value {
         let map = object.as_object().into_iter().flatten();
-        map.filter(|(key, _)| *key != "metadata" && (*key != "status" || !kind.status)).map(|(k, v)| (k.clone(), v.clone())).collect()
+        map.filter(|(key, _)| *key != "metadata" && (*key != "status" || !kind.status))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
     };
     body(live) != body(object) || (kind.kind == "Deployment" && annotations(live) != annotations(object))
 }
@@ -294,10 +332,10 @@ impl State {
     pub(super) fn mark_leaving(&mut self, kind: &Kind, live: &Value, grace: i64, finalizers: Vec<Value>) -> Arc<Value> {
         let mut object = live.clone();
         let at = self.now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(self.now);
-        if !live.is_leaving() {
-            if let Some(generation) = live.int("/metadata/generation").filter(|generation| *generation > 0) {
-                object.put(&["metadata", "generation"], generation + 1);
-            }
+        if !live.is_leaving()
+            && let Some(generation) = live.int("/metadata/generation").filter(|generation| *generation > 0)
+        {
+            object.put(&["metadata", "generation"], generation + 1);
         }
         object.put(&["metadata", "deletionTimestamp"], stamp(at));
         object.put(&["metadata", "deletionGracePeriodSeconds"], grace);

@@ -34,7 +34,12 @@ impl State {
     }
 
     /// Sets the wanted replicas.
-    pub(super) fn update_scale(&mut self, target: Target<'_>, body: &Value, options: &Options) -> Result<Written, Failure> {
+    pub(super) fn update_scale(
+        &mut self,
+        target: Target<'_>,
+        body: &Value,
+        options: &Options,
+    ) -> Result<Written, Failure> {
         let live = self.get(target.kind, target.namespace, target.name)?;
         let Some(paths) = &target.kind.scale else { return Err(Failure::no_such_path()) };
         let wanted = body.int("/spec/replicas").unwrap_or(0);
@@ -45,7 +50,10 @@ impl State {
         let mut object = (*live).clone();
         let path: Vec<&str> = paths.spec.trim_start_matches('/').split('/').collect();
         object.put(&path, wanted);
-        object.put(&["metadata", "resourceVersion"], if body.version().is_empty() { live.version() } else { body.version() });
+        object.put(
+            &["metadata", "resourceVersion"],
+            if body.version().is_empty() { live.version() } else { body.version() },
+        );
         let main = Target { part: super::Part::Main, ..target };
         let written = self.replace(main, &live, object, options)?;
         let scale = if options.dry_run { body.clone() } else { self.scale(target)? };
@@ -55,7 +63,8 @@ impl State {
 
 fn selector_text(object: &Value) -> String {
     let labels = object.map("/spec/selector/matchLabels").into_iter().flatten();
-    let mut terms: Vec<String> = labels.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+    let mut terms: Vec<String> =
+        labels.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
     terms.sort();
     terms.join(",")
 }

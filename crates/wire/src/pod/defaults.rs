@@ -130,11 +130,11 @@ fn volume(volume: &mut Map<String, Value>) {
     if let Some(path) = fields(volume, "hostPath") {
         set_absent(path, "type", || "".into());
     }
-    if let Some(claim) = fields(volume, "ephemeral").and_then(|source| fields(source, "volumeClaimTemplate")) {
-        if let Some(spec) = fields(claim, "spec") {
-            set_absent(spec, "volumeMode", || "Filesystem".into());
-            resources(spec);
-        }
+    if let Some(claim) = fields(volume, "ephemeral").and_then(|source| fields(source, "volumeClaimTemplate"))
+        && let Some(spec) = fields(claim, "spec")
+    {
+        set_absent(spec, "volumeMode", || "Filesystem".into());
+        resources(spec);
     }
     if let Some(image) = fields(volume, "image") {
         let policy = pull_policy(image.get("reference").and_then(Value::as_str).unwrap_or_default());
