@@ -1,5 +1,6 @@
 //! The controller over a small Kubernetes in memory, in virtual time, with decisions that are easy to follow.
 #![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
 mod support;
 

@@ -1,6 +1,7 @@
 //! A canary, an abort and the way back; and the same with the controller killed at every one of its writes. Whatever moment
 //! it dies at, a new one with an empty memory brings the world to the same end.
 #![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
 mod support;
 

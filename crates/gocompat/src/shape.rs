@@ -143,8 +143,6 @@ impl Type {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     /// `any` is what an unknown name would silently become.
     #[test]
     fn every_type_in_the_tables_is_known() {

@@ -1,5 +1,7 @@
 //! What Go and Kubernetes themselves said: hashes from a running controller, spellings from their own libraries.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
 use serde_json::Value;
 use serinus_gocompat::{duration, hash, quantity};
 

@@ -1,5 +1,7 @@
 //! Pod template defaults against Kubernetes' own.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
 use serde_json::Value;
 use serinus_gocompat::json::{self, Quantities};
 use serinus_gocompat::shape;

@@ -1,5 +1,7 @@
 //! Validation against what Argo Rollouts says of the same specs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
 use serde_json::{Value, json};
 use serinus_wire::k8s::{Ingress, Service};
 use serinus_wire::validate::{self, Around};

@@ -2,6 +2,8 @@
 //!
 //! `lab/suite` brings a lab up and runs them. By hand: `eval "$(lab/lab env)"`, build `serinus`, `cargo test -p serinus-tests-lab`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
 pub mod api;
 pub mod controller;
 pub mod http1;

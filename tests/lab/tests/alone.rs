@@ -1,5 +1,7 @@
 //! What a controller costs by itself. In a file of its own because cargo runs test files one after the other: nothing else runs beside it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
 use std::time::Duration;
 
 use anyhow::{Result, ensure};

@@ -1,5 +1,7 @@
 //! The seed's canary on real pods behind a real data plane: the weights that a client sees, and that it never sees a failure.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
 use anyhow::{Result, bail, ensure};
 use serinus_tests_lab::controller::Controller;
 use serinus_tests_lab::load::Load;

@@ -4,6 +4,7 @@
 pub mod seed;
 mod tap;
 
+#[allow(unused_imports)]
 pub use tap::{Moment, Tap};
 
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ pub const INGRESS: Resource = resource("networking.k8s.io", "v1", "Ingress", "in
 pub const LEASE: Resource = resource("coordination.k8s.io", "v1", "Lease", "leases");
 pub const CRD: Resource =
     resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
-pub use serinus_cluster::client::{DEPLOYMENT, POD, REPLICA_SET, ROLLOUT};
+pub use serinus_cluster::client::{DEPLOYMENT, REPLICA_SET, ROLLOUT};
 
 /// The world.
 pub struct World {
