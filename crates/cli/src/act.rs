@@ -64,6 +64,16 @@ pub async fn act(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Verb::Explain(args) => at.explain(&args.name).await?,
         Verb::Status(args) => return at.wait(&args.name, args.watch, args.timeout).await,
+        Verb::Get(Get::Rollout(args)) if args.watch => {
+            anyhow::bail!(
+                "get rollout {} --watch: not supported yet; use `status {}` to follow it",
+                args.name,
+                args.name
+            )
+        }
+        Verb::List(List::Rollouts(args)) if args.watch => {
+            anyhow::bail!("list rollouts --watch: not supported yet; leave the flag out")
+        }
         Verb::Get(Get::Rollout(args)) => println!("{}", at.summary(&args.name).await?),
         Verb::List(List::Rollouts(args)) => at.list(args.all_namespaces, args.name.as_deref()).await?,
         Verb::Controller(_) | Verb::Sandbox(_) | Verb::Version(_) | Verb::Crd => {}

@@ -85,7 +85,7 @@ fn stable(pass: &mut Pass<'_>) -> bool {
 fn new(pass: &mut Pass<'_>) -> bool {
     let Some(index) = pass.sets.new_index() else { return false };
     let (size, _) = next(pass);
-    let superseded = separate_stable(pass).is_some() && serves_stable(pass, index);
+    let superseded = pass.replicas() > 0 && separate_stable(pass).is_some() && serves_stable(pass, index);
     if superseded && pass.set(index).is_some_and(|set| size < set.replicas) {
         let (service, name) = (pass.canary().stable_service.clone(), name(pass, index));
         pass.waits("scale", format!("ReplicaSet {name} is kept: Service {service} still sends traffic to it"));
