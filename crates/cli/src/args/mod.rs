@@ -179,7 +179,7 @@ pub struct Restart {
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
     /// How long from now, for example 10s, 5m or 1h
-    #[arg(short, long = "in", value_name = "DURATION", default_value = "0s", value_parser = span)]
+    #[arg(short = 'i', long = "in", value_name = "DURATION", default_value = "0s", value_parser = span)]
     pub after: Duration,
 }
 
