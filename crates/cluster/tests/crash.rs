@@ -117,7 +117,7 @@ fn without_times(value: &mut Value) {
     }
 }
 
-#[ignore = "open finding: one crash point ends in another state; being looked into"]
+#[ignore = "open finding: it expects 3 created sets and counts 6, those of the Deployment included; not yet run to its end"]
 #[test]
 fn whatever_write_it_dies_at_the_end_is_the_same() {
     let whole = live(Tap::default());
