@@ -14,6 +14,7 @@ pub mod seen;
 mod sets;
 mod spec;
 mod status;
+pub mod update;
 
 pub use plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Report, Target, Verdict, Write};
 pub use seen::{Named, Seen, Workload, names};

@@ -4,5 +4,6 @@
 pub mod duration;
 pub mod hash;
 pub mod json;
+pub mod lenient;
 pub mod quantity;
 pub mod shape;

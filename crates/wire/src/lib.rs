@@ -7,6 +7,7 @@
 pub mod crd;
 pub mod finding;
 pub mod k8s;
+pub mod keel;
 pub mod keys;
 pub mod meta;
 pub mod names;

@@ -36,7 +36,8 @@ pub fn apply(
         before.into_iter().filter(|path| owners.0.iter().all(|owner| !owner.paths.contains(path))).collect();
     let mut result = merge(live, config, rules, &mut Vec::new());
     // Whole list entries first: an entry that lost its key field could not be found any more.
-    let (entries, fields): (Vec<&Path>, Vec<&Path>) = gone.iter().partition(|path| path.last().is_some_and(|step| step == "."));
+    let (entries, fields): (Vec<&Path>, Vec<&Path>) =
+        gone.iter().partition(|path| path.last().is_some_and(|step| step == "."));
     for path in entries.into_iter().chain(fields) {
         remove(&mut result, path);
     }

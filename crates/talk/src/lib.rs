@@ -1,0 +1,3 @@
+//! Protocols without sockets: one file for each, with what is asked and what an answer means. No I/O, no clock.
+
+pub mod webhook;
