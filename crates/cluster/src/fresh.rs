@@ -94,9 +94,15 @@ impl Expectations {
         }
     }
 
-    /// Forgets everything: the subject was read directly.
-    pub fn clear(&mut self) {
-        *self = Expectations::default();
+    /// The subject was read directly. From now on the caches must show what was read; an object that is not there is waited
+    /// for no longer. So a cache that stays blind costs a direct reading each time, and never a write that was made already.
+    pub fn confirm(&mut self, read: impl Fn(&Target) -> Option<Shown>, now: Instant) {
+        let open = std::mem::take(&mut self.open);
+        self.open = open
+            .into_iter()
+            .filter_map(|(target, _)| read(&target).map(|shown| (target, Want::AtLeast(shown))))
+            .collect();
+        self.since = Some(now);
     }
 }
 
@@ -146,5 +152,19 @@ mod tests {
         assert_eq!(expectations.check(old, Instant::now()), Freshness::Overdue);
         assert_eq!(expectations.check(|_| Some(shown("u", "2")), Instant::now()), Freshness::Fresh);
         assert_eq!(expectations.check(old, Instant::now()), Freshness::Fresh);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn after_a_direct_reading_the_caches_must_show_what_was_read() {
+        let target = |name: &str| Target { kind: Kind::Service, namespace: "n".into(), name: name.into() };
+        let mut expectations = Expectations::default();
+        expectations.expect(target("here"), Want::AtLeast(shown("u", "2")), Instant::now());
+        expectations.expect(target("gone"), Want::Present, Instant::now());
+        tokio::time::advance(PATIENCE).await;
+        assert_eq!(expectations.check(|_| None, Instant::now()), Freshness::Overdue);
+        let read = |target: &Target| (target.name == "here").then(|| shown("u", "7"));
+        expectations.confirm(read, Instant::now());
+        let lags = |target: &Target| (target.name == "here").then(|| shown("u", "6"));
+        assert_eq!(expectations.check(lags, Instant::now()), Freshness::Wait(PATIENCE));
+        assert_eq!(expectations.check(read, Instant::now()), Freshness::Fresh);
     }
 }

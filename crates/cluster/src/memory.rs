@@ -2,7 +2,8 @@
 
 use crate::fresh::{Expectations, Freshness, Shown, Want};
 use crate::watches::{Caches, Subject};
-use serinus_decide::{Kind, Target};
+use serinus_decide::{Kind, Seen, Target, Workload};
+use serinus_wire::ObjectMeta;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -51,6 +52,11 @@ impl Remembered {
         self.expectations.check(|target| shown(caches, target), Instant::now())
     }
 
+    /// The subject was read directly: its caches must show that much.
+    pub fn read_directly(&mut self, seen: &Seen) {
+        self.expectations.confirm(|target| read(seen, target), Instant::now());
+    }
+
     /// Expects what a pass has taught. Pods are not cached: nothing can be expected of them.
     pub fn expect(&mut self, expected: Vec<(Target, Want)>) {
         for (target, want) in expected.into_iter().filter(|(target, _)| target.kind != Kind::Pod) {
@@ -80,15 +86,37 @@ impl Remembered {
     }
 }
 
+fn of(meta: &ObjectMeta) -> Shown {
+    Shown { uid: meta.uid.clone(), version: meta.resource_version.clone() }
+}
+
+/// What the caches show of an object.
 fn shown(caches: &Caches, target: &Target) -> Option<Shown> {
     let Target { kind, namespace, name } = target;
-    let of = |meta: &serinus_wire::ObjectMeta| Shown { uid: meta.uid.clone(), version: meta.resource_version.clone() };
     match kind {
         Kind::Rollout => caches.rollouts.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::ReplicaSet => caches.replica_sets.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Deployment => caches.deployments.peek().get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Service => caches.services.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Ingress => caches.ingresses.get(namespace, name).map(|lens| of(lens.meta())),
+        Kind::Pod => None,
+    }
+}
+
+/// What a direct reading showed of an object.
+fn read(seen: &Seen, target: &Target) -> Option<Shown> {
+    let name = &target.name;
+    match target.kind {
+        Kind::Rollout => Some(of(&seen.rollout.metadata)),
+        Kind::ReplicaSet => {
+            seen.replica_sets.iter().find(|set| &set.metadata.name == name).map(|set| of(&set.metadata))
+        }
+        Kind::Deployment => match &seen.workload {
+            Workload::Found(workload) if &workload.metadata.name == name => Some(of(&workload.metadata)),
+            Workload::Found(_) | Workload::NotReferenced | Workload::Unsupported | Workload::Missing => None,
+        },
+        Kind::Service => seen.services.get(name).map(|service| of(&service.metadata)),
+        Kind::Ingress => seen.ingresses.get(name).map(|ingress| of(&ingress.metadata)),
         Kind::Pod => None,
     }
 }

@@ -43,29 +43,36 @@ pub(crate) struct Pass {
 }
 
 /// The pass as kube-runtime's queue calls it.
-pub(crate) async fn reconcile(lens: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> Result<Action, Infallible> {
-    let subject = Subject::from_obj(&*lens);
+///
+/// The queue took `queued` out of the cache before this pass began. By now the cache may be ahead of it, and a decision on the
+/// older object would only earn a conflict: the pass takes it out anew, after the caches are known to be fresh.
+pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> Result<Action, Infallible> {
+    let subject = Subject::from_obj(&*queued);
     let began = Instant::now();
-    let (action, failed) = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
+    let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
         Freshness::Wait(left) => {
             pass.metrics.stale();
             return Ok(Action::requeue(left));
         }
-        Freshness::Fresh => {
-            let seen = match seen::from_caches(&pass.caches, &lens.value).await {
-                Ok(seen) => seen::pods(&pass.client, &lens.value).await.map(|pods| Seen { pods, ..seen }),
-                Err(error) => Err(error),
-            };
-            pass.decide_on(&subject, seen, &lens).await
+        Freshness::Fresh => false,
+        Freshness::Overdue => true,
+    };
+    let meta = queued.meta();
+    let Some(lens) = pass.caches.rollouts.get(&meta.namespace, &meta.name) else { return Ok(Action::await_change()) };
+    let seen = if overdue {
+        tracing::info!(%subject, "the caches lag behind: reads directly");
+        let seen = seen::see(pass.client.clone(), &meta.namespace, &meta.name).await;
+        if let Ok(seen) = &seen {
+            pass.memory.of(&subject, |remembered| remembered.read_directly(seen));
         }
-        Freshness::Overdue => {
-            tracing::info!(%subject, "the caches lag behind: reads directly");
-            let meta = lens.meta();
-            let seen = seen::see(pass.client.clone(), &meta.namespace, &meta.name).await;
-            pass.memory.of(&subject, |remembered| remembered.expectations.clear());
-            pass.decide_on(&subject, seen, &lens).await
+        seen
+    } else {
+        match seen::from_caches(&pass.caches, &lens.value).await {
+            Ok(seen) => seen::pods(&pass.client, &lens.value).await.map(|pods| Seen { pods, ..seen }),
+            Err(error) => Err(error),
         }
     };
+    let (action, failed) = pass.decide_on(&subject, seen, &lens).await;
     pass.metrics.reconciled(&lens.meta().namespace, &lens.meta().name, began.elapsed(), failed);
     Ok(action)
 }

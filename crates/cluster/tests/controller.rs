@@ -75,7 +75,6 @@ fn in_order(seen: &Seen, _: Timestamp) -> Plan {
 
 const ROLLOUT_PATH: &str = "/apis/argoproj.io/v1alpha1/namespaces/web/rollouts/a";
 
-#[ignore = "open finding: the count of writes differs from what is expected here; being looked into"]
 #[tokio::test(start_paused = true)]
 async fn writes_go_out_in_order_each_on_the_version_before() {
     let world = World::new().await;
@@ -94,7 +93,6 @@ async fn writes_go_out_in_order_each_on_the_version_before() {
     assert_eq!(reasons, ["RolloutAddedToInformer", "NewReplicaSetCreated", "RolloutUpdated", "RolloutCompleted"]);
 }
 
-#[ignore = "open finding: the count of writes differs from what is expected here; being looked into"]
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_after_a_write_that_failed() {
     for code in [403, 409, 422, 500] {
@@ -160,7 +158,6 @@ async fn a_conflict_without_news_is_settled_by_reading_directly() {
     running.stop().await;
 }
 
-#[ignore = "open finding: the count of writes differs from what is expected here; being looked into"]
 #[tokio::test(start_paused = true)]
 async fn a_cache_that_lags_never_doubles_a_write() {
     let world = World::new().await;

@@ -126,11 +126,12 @@ where
         }
         let counts = request.method() != http::Method::GET && !path.contains("/events") && !path.contains("/leases");
         let verdict = if counts { self.tap.note(format!("{} {path}", request.method())) } else { Verdict::Pass };
+        let creates = request.method() == http::Method::POST;
         let tap = self.tap.clone();
         let mut service = self.service.clone();
         Box::pin(async move {
             match verdict {
-                Verdict::Refuse(code) => return Ok(refusal(code)),
+                Verdict::Refuse(code) => return Ok(refusal(code, creates)),
                 Verdict::End(Moment::Before) => {
                     tap.1.notify_one();
                     std::future::pending::<()>().await;
@@ -147,8 +148,9 @@ where
     }
 }
 
-fn refusal(code: u16) -> Answered {
+fn refusal(code: u16, creates: bool) -> Answered {
     let reason = match code {
+        409 if creates => "AlreadyExists",
         403 => "Forbidden",
         409 => "Conflict",
         422 => "Invalid",

@@ -114,7 +114,8 @@ pub fn split(bounds: &Bounds, weight: i32) -> (i32, i32) {
             best = Some(candidate);
         }
     }
-    let (new, total) = best.unwrap_or((up, n));
+    // Exactly half a pod, and rounding it up would leave the stable side empty: down is all that is left.
+    let (new, total) = best.unwrap_or((down, n));
     (small(new), small(total - new))
 }
 
@@ -242,6 +243,10 @@ mod tests {
             (4, 1, 0, (0, 4)),
             (4, 1, 100, (4, 0)),
             (0, 1, 50, (0, 0)),
+            // Half a pod too many for the stable side.
+            (10, 0, 95, (9, 1)),
+            (2, 0, 75, (1, 1)),
+            (10, 1, 95, (10, 1)),
         ] {
             assert_eq!(split(&bounds(n, surge, 1), weight), want, "N={n} surge={surge} weight={weight}");
         }
