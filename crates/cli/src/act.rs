@@ -26,7 +26,7 @@ pub async fn act(cli: Cli) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Verb::Crd => {
-            println!("{}", serde_json::to_string(&serinus_wire::crd::rollout())?);
+            println!("{}", serde_json::to_string(&serinus_wire::crd::list())?);
             return Ok(ExitCode::SUCCESS);
         }
         _ => {}

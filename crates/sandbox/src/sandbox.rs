@@ -189,7 +189,10 @@ fn pods(model: &Model, directory: Option<&Path>) -> Pods {
 
 /// Puts the kind and the manifests into the API.
 fn fill(model: &Model, manifests: &[Manifest]) -> Result<(), String> {
-    model.apply(&crd::rollout()).map_err(|failure| format!("the Rollout kind is refused: {failure}"))?;
+    for definition in crd::all() {
+        let refused = |failure| format!("{} is refused: {failure}", definition["metadata"]["name"]);
+        model.apply(&definition).map_err(refused)?;
+    }
     for manifest in manifests {
         model.apply(&manifest.object).map_err(|failure| format!("{}: {}", manifest.place, failure.message))?;
     }

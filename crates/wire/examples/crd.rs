@@ -1,5 +1,5 @@
-//! Prints the CustomResourceDefinition of Rollouts, for `kubectl apply --server-side -f -`.
+//! Prints the CustomResourceDefinitions of argoproj.io, for `kubectl apply --server-side -f -`.
 
 fn main() {
-    println!("{}", serinus_wire::crd::rollout());
+    println!("{}", serinus_wire::crd::list());
 }

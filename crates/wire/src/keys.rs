@@ -24,3 +24,19 @@ pub const EPHEMERAL_METADATA: &str = "rollout.argoproj.io/ephemeral-metadata";
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Annotation of the notification engine; never copied to ReplicaSets.
 pub const NOTIFIED: &str = "notified.notifications.argoproj.io";
+/// Label on AnalysisRuns: `Step`, `Background`, `PrePromotion` or `PostPromotion`.
+pub const ROLLOUT_TYPE: &str = "rollout-type";
+/// Label on AnalysisRuns of steps: the step's place, from 0.
+pub const STEP_INDEX: &str = "step-index";
+/// Annotation on an experiment's ReplicaSets and Services: the Experiment.
+pub const EXPERIMENT_NAME: &str = "experiment.argoproj.io/name";
+/// Annotation on an experiment's ReplicaSets and Services: the template.
+pub const EXPERIMENT_TEMPLATE_NAME: &str = "experiment.argoproj.io/template-name";
+/// Label on the Jobs of a metric and on their pods: uid of the AnalysisRun.
+pub const JOB_RUN_UID: &str = "analysisrun.argoproj.io/uid";
+/// Annotation on the Jobs of a metric: name of the AnalysisRun.
+pub const JOB_RUN_NAME: &str = "analysisrun.argoproj.io/name";
+/// Annotation on the Jobs of a metric: namespace of the AnalysisRun.
+pub const JOB_RUN_NAMESPACE: &str = "analysisrun.argoproj.io/namespace";
+/// Annotation on the Jobs of a metric: the metric.
+pub const JOB_METRIC_NAME: &str = "analysisrun.argoproj.io/metric-name";

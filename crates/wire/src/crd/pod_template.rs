@@ -111,7 +111,8 @@ fn object(name: &str, fields: &[Field]) -> Value {
             required.push(field.name.clone());
         }
         if let Some(default) = default {
-            schema["default"] = default;
+            // What the API server fills in; a plain `default` is taken out later, as schemars makes them for our own structs.
+            schema["x-default"] = default;
         }
         properties.insert(field.name.clone(), schema);
     }

@@ -26,6 +26,10 @@ fn structural(schema: Value) -> Value {
     for key in ["title", "default", "$schema"] {
         schema.remove(key);
     }
+    // What is a default on the wire too says so under this name.
+    if let Some(default) = schema.remove("x-default") {
+        schema.insert("default".to_string(), default);
+    }
     merge_nullable(&mut schema);
     if let Some(Value::Array(kinds)) = schema.get("type") {
         let kind = kinds.iter().find(|kind| *kind != "null").cloned().unwrap_or_else(|| "object".into());

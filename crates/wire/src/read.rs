@@ -1,9 +1,8 @@
-//! From an object of the API to a [`Rollout`], without ever refusing one for what its spec says.
+//! From an object of the API to one of our types, without ever refusing one for what its spec says.
 //!
 //! What can't be read becomes a finding and takes its default; what nobody knows becomes a finding. So one bad field makes
-//! one Rollout invalid, with the field named, and never stops the controller.
+//! one object invalid, with the field named, and never stops the controller.
 
-use super::{Rollout, RolloutSpec, RolloutStatus};
 use crate::ObjectMeta;
 use crate::finding::Finding;
 use serde::Deserialize;
@@ -13,27 +12,23 @@ use serde_json::{Map, Value};
 /// More broken fields than this in one object are not looked for.
 const MOST_REPAIRS: usize = 64;
 
-impl Rollout {
-    /// Reads an object leniently: a field that can't be read takes its default and becomes a finding, as does a field
-    /// that nobody knows; the rest of the object is kept. Only an object without readable metadata is refused.
-    ///
-    /// # Errors
-    /// The text says what is wrong with `metadata`.
-    pub fn read(object: Value) -> Result<Rollout, String> {
-        let metadata = match object.get("metadata") {
-            Some(meta) => ObjectMeta::deserialize(meta).map_err(|error| format!("metadata: {error}"))?,
-            None => return Err("metadata: Required value".to_string()),
-        };
-        let part = |name: &str| match object.get(name) {
-            None | Some(Value::Null) => Value::Object(Map::new()),
-            Some(part) => part.clone(),
-        };
-        let mut findings = Vec::new();
-        let spec: RolloutSpec = lenient("spec", part("spec"), &mut findings);
-        // The status is ours: what an older or foreign controller left there is no fault of the user's.
-        let status: RolloutStatus = lenient("status", part("status"), &mut Vec::new());
-        Ok(Rollout { metadata, spec, status, findings })
-    }
+/// Metadata of an object, which must be there.
+///
+/// # Errors
+/// The text says what is wrong with `metadata`.
+pub fn metadata(object: &Value) -> Result<ObjectMeta, String> {
+    let meta = object.get("metadata").ok_or("metadata: Required value")?;
+    ObjectMeta::deserialize(meta).map_err(|error| format!("metadata: {error}"))
+}
+
+/// A part of an object, `spec` for example. A field that can't be read takes its default and becomes a finding, as does a
+/// field that nobody knows; the rest of the part is kept.
+pub fn part<T: DeserializeOwned + Default>(object: &Value, name: &str, findings: &mut Vec<Finding>) -> T {
+    let part = match object.get(name) {
+        None | Some(Value::Null) => Value::Object(Map::new()),
+        Some(part) => part.clone(),
+    };
+    lenient(name, part, findings)
 }
 
 /// Reads a value; takes out what can't be read, one field after the other, until the rest can be.
