@@ -1,6 +1,5 @@
 //! Which ReplicaSet belongs to the wanted template, its birth, and its revision (spec 2.2).
 
-use crate::canary::weight;
 use crate::pass::Pass;
 use crate::plan::{Kind, Op, Verdict};
 use crate::seen::Seen;
@@ -198,8 +197,13 @@ pub fn sync_revision(pass: &mut Pass<'_>) {
     }
 }
 
+/// Revision number of the Rollout; 0 when it has none yet.
+fn revision_of(rollout: &Rollout) -> i64 {
+    rollout.metadata.annotations.get(keys::REVISION).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 fn set_rollout_revision(pass: &mut Pass<'_>, revision: i64) {
-    if weight::revision(&pass.rollout) == revision {
+    if revision_of(&pass.rollout) == revision {
         return;
     }
     pass.patch_rollout(json!({"metadata": {"annotations": {keys::REVISION: revision.to_string()}}}));

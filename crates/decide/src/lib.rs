@@ -3,17 +3,22 @@
 //! `Seen` is everything known about one Rollout, as plain data. `Plan` is the ordered acts (guarded writes and events), the
 //! next wake-up, and a report that names every reason it waits. No I/O, no clock, no randomness, no panic.
 
+mod bluegreen;
 pub mod canary;
 mod delay;
 mod identity;
 mod pass;
 pub mod plan;
+mod promotion;
+mod rescale;
 mod restart;
 mod route;
 pub mod seen;
+mod service;
 mod sets;
 mod spec;
 mod status;
+mod strategy;
 pub mod update;
 
 pub use plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Report, Target, Verdict, Write};
@@ -65,14 +70,14 @@ fn reconcile(pass: &mut Pass<'_>) {
         identity::create(pass);
         return;
     }
-    if pass.rollout.status.abort && canary::weight::fully_promoted(&pass.rollout) {
+    if pass.rollout.status.abort && promotion::fully_promoted(&pass.rollout) {
         pass.pause.remove_abort = true;
     }
-    if canary::needs_rescale(pass) {
-        canary::rescale(pass);
+    if rescale::is_needed(pass) {
+        rescale::reconcile(pass);
         return;
     }
-    canary::pass(pass);
+    pass.strategy().pass(pass);
 }
 
 /// Keeps the generation of the workload in an annotation of the Rollout; says whether it changed.

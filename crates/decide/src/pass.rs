@@ -4,6 +4,7 @@ use crate::plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Target, Verd
 use crate::seen::Seen;
 use crate::sets::{SetView, Sets};
 use crate::status::pause::PauseEdits;
+use crate::strategy::Strategy;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serinus_wire::meta::ObjectMeta;
@@ -61,6 +62,10 @@ impl<'a> Pass<'a> {
     /// Wanted pods.
     pub fn replicas(&self) -> i32 {
         self.rollout.replicas()
+    }
+    /// The strategy in force.
+    pub fn strategy(&self) -> Strategy {
+        Strategy::of(&self.rollout)
     }
     /// The canary strategy; only called where it is the strategy in force.
     pub fn canary(&self) -> &CanaryStrategy {
@@ -178,6 +183,10 @@ impl<'a> Pass<'a> {
         self.write(Kind::ReplicaSet, &seen.metadata, Op::Patch(json!({"metadata": {"annotations": {key: value}}})));
     }
 
+    /// Name of a set by place; empty when there is none.
+    pub fn name(&self, index: usize) -> String {
+        self.set(index).map_or_else(String::new, |set| set.name().to_string())
+    }
     /// A set by place.
     pub fn set(&self, index: usize) -> Option<&SetView<'a>> {
         self.sets.all.get(index)

@@ -1,6 +1,5 @@
 //! `spec.restartAt`: pods created before it are evicted, a few at a time (spec 2.13).
 
-use crate::canary::scale;
 use crate::pass::Pass;
 use crate::plan::{Kind, Op, Verdict};
 use serinus_wire::k8s::Pod;
@@ -47,7 +46,7 @@ pub fn reconcile(pass: &mut Pass<'_>) -> bool {
 
 /// How many pods may be missing now.
 fn allowance(pass: &Pass<'_>) -> i32 {
-    let unavailable = scale::bounds(pass).unavailable.max(1);
+    let unavailable = pass.strategy().max_unavailable(pass).max(1);
     let wanted = pass.replicas().max(pass.sets.sum(|set| set.replicas));
     pass.sets.sum(|set| set.available()) - (wanted - unavailable)
 }

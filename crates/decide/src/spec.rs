@@ -82,8 +82,18 @@ fn unsupported(rollout: &Rollout) -> Option<Finding> {
             hint: Some("remove the field, or leave this Rollout with its present controller".to_string()),
         })
     };
-    if rollout.spec.strategy.blue_green.is_some() {
-        return refuse("spec.strategy.blueGreen");
+    if let Some(blue_green) = &rollout.spec.strategy.blue_green {
+        for (set, field) in [
+            (blue_green.pre_promotion_analysis.is_some(), "prePromotionAnalysis"),
+            (blue_green.post_promotion_analysis.is_some(), "postPromotionAnalysis"),
+            (blue_green.anti_affinity.is_some(), "antiAffinity"),
+            (blue_green.preview_metadata.is_some(), "previewMetadata"),
+            (blue_green.active_metadata.is_some(), "activeMetadata"),
+        ] {
+            if set {
+                return refuse(&format!("spec.strategy.blueGreen.{field}"));
+            }
+        }
     }
     let canary = rollout.canary()?;
     for (set, field) in [

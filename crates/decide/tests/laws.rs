@@ -21,6 +21,8 @@ enum Happening {
     Retry,
     Pause(bool),
     Steps(Value),
+    /// Somebody replaces the active Service by its manifest: the selector of the controller is gone.
+    Unselect,
     PodsReady,
     PodsPartly(Vec<u8>),
     Time(u16),
@@ -72,17 +74,53 @@ fn strategy() -> impl Strategy<Value = Value> {
             }
             json!({"canary": canary})
         });
-    prop_oneof![basic, routed]
+    prop_oneof![basic, routed, blue_green()]
+}
+
+fn blue_green() -> impl Strategy<Value = Value> {
+    let delays = (
+        proptest::option::of(0..60i32),
+        proptest::option::of(0..60i32),
+        proptest::option::of(0..3i32),
+        proptest::option::of(0..3i32),
+    );
+    let switch = (any::<bool>(), proptest::option::of(0..7i32), proptest::option::of(any::<bool>()), 0..40i32);
+    (switch, delays).prop_map(|((previewed, count, automatic, seconds), (delay, abort_delay, limit, missing))| {
+        let mut strategy = json!({"activeService": "web-active"});
+        if previewed {
+            strategy["previewService"] = json!("web-preview");
+        }
+        for (key, value) in [
+            ("previewReplicaCount", count),
+            ("autoPromotionSeconds", (seconds > 20).then_some(seconds)),
+            ("scaleDownDelaySeconds", delay),
+            ("abortScaleDownDelaySeconds", abort_delay),
+            ("scaleDownDelayRevisionLimit", limit),
+            ("maxUnavailable", missing),
+        ] {
+            if let Some(value) = value {
+                strategy[key] = json!(value);
+            }
+        }
+        if let Some(automatic) = automatic {
+            strategy["autoPromotionEnabled"] = json!(automatic);
+        }
+        json!({"blueGreen": strategy})
+    })
 }
 
 fn world() -> impl Strategy<Value = World> {
-    (strategy(), 0..7i32, proptest::option::of(0..3i32)).prop_map(|(strategy, replicas, history)| {
+    let window = proptest::option::of(1..3i32);
+    (strategy(), 0..7i32, proptest::option::of(0..3i32), window).prop_map(|(strategy, replicas, history, window)| {
         let mut spec = json!({
             "replicas": replicas, "strategy": strategy,
             "selector": {"matchLabels": {"app": "web"}}, "template": template("web:0"),
         });
         if let Some(limit) = history {
             spec["revisionHistoryLimit"] = json!(limit);
+        }
+        if let Some(revisions) = window {
+            spec["rollbackWindow"] = json!({"revisions": revisions});
         }
         World::new(spec, &[])
     })
@@ -98,6 +136,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Retry),
         1 => any::<bool>().prop_map(Happening::Pause),
         1 => proptest::collection::vec(step(), 0..4).prop_map(|steps| Happening::Steps(json!(steps))),
+        1 => Just(Happening::Unselect),
         5 => Just(Happening::PodsReady),
         3 => proptest::collection::vec(0..5u8, 1..4).prop_map(Happening::PodsPartly),
         3 => (0..120u16).prop_map(Happening::Time),
@@ -116,9 +155,11 @@ fn happen(world: &mut World, what: &Happening) {
         Happening::Abort => world.edit_rollout(&json!({"status": {"abort": true}}), true),
         Happening::Retry => world.edit_rollout(&json!({"status": {"abort": false}}), true),
         Happening::Pause(paused) => world.edit_rollout(&json!({"spec": {"paused": paused}}), false),
+        Happening::Steps(_) if is_blue_green(world) => {}
         Happening::Steps(steps) => {
             world.edit_rollout(&json!({"spec": {"strategy": {"canary": {"steps": steps}}}}), false);
         }
+        Happening::Unselect => world.unselect("web-active"),
         Happening::PodsReady => world.settle_pods(),
         Happening::PodsPartly(parts) => world.settle_partly(parts),
         Happening::Time(seconds) => {
@@ -136,7 +177,7 @@ fn ready(set: &serinus_wire::k8s::ReplicaSet) -> i32 {
     set.status.available_replicas.min(set.spec.replicas.unwrap_or(1))
 }
 
-/// Ready capacity that counts: with a router that of the set behind the stable Service, else that of all sets.
+/// Ready pods of a set, or of all sets.
 fn capacity(world: &World, hash: Option<&str>) -> i32 {
     match hash {
         Some(hash) => world.set(hash).map_or(0, ready),
@@ -144,8 +185,25 @@ fn capacity(world: &World, hash: Option<&str>) -> i32 {
     }
 }
 
+/// Ready capacity that counts: that of the set behind the Service of production, or of all sets when there is none.
+fn serving(world: &World) -> i32 {
+    match selected(world, production(world)).filter(|_| routed(world) || is_blue_green(world)) {
+        Some(hash) => capacity(world, Some(&hash)),
+        None if routed(world) => 0,
+        None => capacity(world, None),
+    }
+}
+
+fn is_blue_green(world: &World) -> bool {
+    world.seen.rollout.spec.strategy.blue_green.is_some()
+}
+
+fn production(world: &World) -> &'static str {
+    if is_blue_green(world) { "web-active" } else { "web-stable" }
+}
+
 fn routed(world: &World) -> bool {
-    world.seen.rollout.canary().unwrap().traffic_routing.is_some()
+    world.seen.rollout.canary().is_some_and(|canary| canary.traffic_routing.is_some())
 }
 
 fn selected(world: &World, service: &str) -> Option<String> {
@@ -154,18 +212,21 @@ fn selected(world: &World, service: &str) -> Option<String> {
 
 /// Pods that a weight needs, if they are there; nothing where the user sizes the canary by hand.
 fn canary_need(world: &World, n: i32) -> i32 {
+    let canary = world.seen.rollout.canary();
     let by_hand =
-        world.seen.rollout.canary().unwrap().steps.iter().flatten().any(|step| step.set_canary_scale.is_some());
+        canary.is_some_and(|canary| canary.steps.iter().flatten().any(|step| step.set_canary_scale.is_some()));
     let need = (world.canary_weight() * n + 99) / 100;
     let hash = selected(world, "web-canary");
     if by_hand { 0 } else { need.min(hash.map_or(0, |hash| capacity(world, Some(&hash)))) }
 }
 
 fn unavailable(world: &World) -> i32 {
-    let canary = world.seen.rollout.canary().unwrap();
+    let strategy = &world.seen.rollout.spec.strategy;
     let n = world.seen.rollout.replicas();
-    match &canary.max_unavailable {
+    let missing = strategy.canary.as_ref().map(|canary| &canary.max_unavailable);
+    match missing.or(strategy.blue_green.as_ref().map(|it| &it.max_unavailable)).unwrap() {
         Some(serinus_wire::IntOrString::Int(missing)) => i32::try_from(*missing).unwrap().max(0),
+        _ if is_blue_green(world) => n / 4,
         _ => (n / 4).max(1),
     }
 }
@@ -179,23 +240,42 @@ fn lawful_round(world: &mut World) -> Result<bool, TestCaseError> {
     let plan = world.plan();
     prop_assert_eq!(texts(&plan), texts(&world.plan()), "1: not deterministic");
     let n = world.seen.rollout.replicas();
-    let stable = if routed(world) { Some(selected(world, "web-stable").unwrap_or_default()) } else { None };
-    let before = capacity(world, stable.as_deref());
+    let before = serving(world);
+    let active = selected(world, "web-active");
+    let stable = world.seen.rollout.status.stable_rs.clone();
     let (canary, need) = (selected(world, "web-canary"), canary_need(world, n));
     let wrote = world.apply(&plan, usize::MAX) > 0;
     let floor = (n - unavailable(world)).max(0).min(before);
-    let after = capacity(world, stable.as_deref());
+    let after = serving(world);
     let notes: Vec<_> = plan.notes().collect();
     prop_assert!(after >= floor, "6: capacity {before} -> {after} below {floor}\n{}\n{notes:#?}", plan.report);
     if let Some(canary) = canary.filter(|_| n == world.seen.rollout.replicas()) {
         let left = capacity(world, Some(&canary));
         prop_assert!(left >= need, "6: canary {left} below {need}, its weight\n{}\n{notes:#?}", plan.report);
     }
+    if selected(world, "web-active") != active {
+        prop_assert!(
+            is_reached(world, n, &stable),
+            "6: the active Service leads to what is not ready\n{}",
+            plan.report
+        );
+    }
     prop_assert_eq!(world.blind_weight, 0, "6: weight on a canary without endpoints\n{}", plan.report);
     if let Some(wake) = plan.wake {
         prop_assert!(wake > world.now, "3: wakes in the past");
     }
     Ok(wrote)
+}
+
+/// The set behind the active Service has all its pods, and the preview Service, if there is one, led to all of them. What took
+/// the traffic before, or was stable, need not prove itself again.
+fn is_reached(world: &World, n: i32, stable: &str) -> bool {
+    let hash = selected(world, "web-active").unwrap_or_default();
+    let set = world.set(&hash).unwrap();
+    let past = world.once_active.contains(&hash) || stable == hash;
+    let previewed = !world.seen.rollout.spec.strategy.blue_green.as_ref().unwrap().preview_service.is_empty();
+    let listed = world.listed("web-preview", &set.metadata.name);
+    past || (ready(set) == n && (!previewed || listed >= n))
 }
 
 fn lawful_rest(world: &mut World) -> Result<Plan, TestCaseError> {
@@ -305,6 +385,8 @@ proptest! {
         prop_assert_eq!(rough.sizes(), smooth.sizes());
         prop_assert_eq!(rough.seen.replica_sets.len(), smooth.seen.replica_sets.len());
         prop_assert_eq!(rough.canary_weight(), smooth.canary_weight());
-        prop_assert_eq!(rough.selected("web-stable"), smooth.selected("web-stable"));
+        for service in ["web-stable", "web-active", "web-preview"] {
+            prop_assert_eq!(rough.selected(service), smooth.selected(service));
+        }
     }
 }

@@ -3,13 +3,15 @@
 pub mod counts;
 mod finish;
 pub(crate) mod scale;
-pub(crate) mod service;
+mod services;
 pub mod weight;
 
 use crate::pass::Pass;
 use crate::plan::Verdict;
 use crate::status::pause::{CANARY_STEP, pause_of, resumed};
-use crate::{identity, restart, route, status};
+use crate::{identity, promotion, restart, route};
+use serinus_wire::Rollout;
+use serinus_wire::rollout::RolloutStatus;
 
 /// One pass of a canary.
 pub fn pass(pass: &mut Pass<'_>) {
@@ -22,7 +24,7 @@ pub fn pass(pass: &mut Pass<'_>) {
         return;
     }
     identity::forget_history(pass);
-    service::reconcile(pass);
+    services::reconcile(pass);
     route::reconcile(pass);
     let scaled = !pass.halted() && scale::reconcile(pass);
     if pass.halted() {
@@ -32,30 +34,6 @@ pub fn pass(pass: &mut Pass<'_>) {
         step_pause(pass);
     }
     finish::conclude(pass);
-}
-
-/// A change of `spec.replicas` alone: the sets are scaled, and nothing else moves in that pass (spec 2.1, skeleton 8b).
-pub fn rescale(pass: &mut Pass<'_>) {
-    if pass.halted() {
-        pass.waits("scale", "paused by hand: the new size is taken up when the Rollout is resumed");
-    } else {
-        scale::reconcile(pass);
-    }
-    let total = pass.sets.sum(|set| set.available());
-    let existing = pass.sets.sum(|set| set.existing());
-    pass.status = pass.rollout.status.clone();
-    pass.status.available_replicas = total;
-    pass.status.hpa_replicas = existing;
-    status::settle_rescaled(pass);
-}
-
-/// `spec.replicas` changed since the sets were last touched.
-pub fn needs_rescale(pass: &Pass<'_>) -> bool {
-    let wanted = pass.replicas();
-    [pass.sets.new_set(), pass.sets.stable_set()]
-        .into_iter()
-        .flatten()
-        .any(|set| set.replicas > 0 && set.desired_annotation() != Some(wanted))
 }
 
 /// The template or the steps are not those of the last status.
@@ -71,7 +49,7 @@ fn changed(pass: &Pass<'_>) -> bool {
 fn step_pause(pass: &mut Pass<'_>) {
     if pass.rollout.spec.paused
         || pass.aborted()
-        || weight::fully_promoted(&pass.rollout)
+        || promotion::fully_promoted(&pass.rollout)
         || pass.rollout.status.promote_full
     {
         return;
@@ -98,4 +76,34 @@ fn step_pause(pass: &mut Pass<'_>) {
             }
         }
     }
+}
+
+/// Every step is done, what is wanted is stable, and no pod of an old set is left.
+pub fn is_complete(pass: &Pass<'_>) -> bool {
+    let (status, steps) = (&pass.status, weight::step_count(&pass.rollout));
+    let steps_done = steps == 0 || status.current_step_index == Some(steps);
+    let stable = status.stable_rs == status.current_pod_hash && !status.stable_rs.is_empty();
+    steps_done && stable && status.replicas == pass.replicas()
+}
+
+/// A step was done, the steps changed, or a set became stable.
+pub fn has_moved(old: &RolloutStatus, new: &RolloutStatus) -> bool {
+    new.stable_rs != old.stable_rs
+        || new.current_step_index != old.current_step_index
+        || new.current_step_hash != old.current_step_hash
+}
+
+/// The step under way ends when a person, an analysis or an experiment ends it.
+pub fn may_take_long(rollout: &Rollout) -> bool {
+    weight::current_step(rollout)
+        .is_some_and(|step| step.pause.is_some() || step.analysis.is_some() || step.experiment.is_some())
+}
+
+/// What an update with all its pods still waits for.
+pub fn unfinished(pass: &Pass<'_>, status: &RolloutStatus) -> Option<&'static str> {
+    if !pass.has_router() && status.replicas > status.updated_replicas {
+        return Some("old replicas are pending termination");
+    }
+    let stable = !status.stable_rs.is_empty() && status.stable_rs == status.current_pod_hash;
+    (!stable).then_some("waiting for all steps to complete")
 }

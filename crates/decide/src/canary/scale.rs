@@ -4,19 +4,15 @@ use super::counts::{self, Bounds, Size, Sizes};
 use super::weight::{self, Wanted};
 use crate::delay;
 use crate::pass::Pass;
+use crate::promotion::fully_promoted;
+use crate::service;
 use crate::sets::SetView;
-use serinus_wire::keys;
 use serinus_wire::rollout::ReplicaProgressThreshold;
 
 /// Scales what must be scaled; says whether a size changed.
 pub fn reconcile(pass: &mut Pass<'_>) -> bool {
     let delayed = delays_on_abort(pass);
-    if !delayed && let Some(index) = pass.sets.new_index() {
-        pass.annotate_set(index, keys::SCALE_DOWN_DEADLINE, None);
-    }
-    if let Some(index) = pass.sets.stable_index() {
-        pass.annotate_set(index, keys::SCALE_DOWN_DEADLINE, None);
-    }
+    delay::forget(pass, !delayed);
     let scaled = stable(pass) || if delayed { aborted_new(pass) } else { new(pass) } || others(pass);
     if !scaled {
         explain(pass);
@@ -87,18 +83,16 @@ fn new(pass: &mut Pass<'_>) -> bool {
     let (size, _) = next(pass);
     let superseded = pass.replicas() > 0 && separate_stable(pass).is_some() && serves_stable(pass, index);
     if superseded && pass.set(index).is_some_and(|set| size < set.replicas) {
-        let (service, name) = (pass.canary().stable_service.clone(), name(pass, index));
+        let (service, name) = (pass.canary().stable_service.clone(), pass.name(index));
         pass.waits("scale", format!("ReplicaSet {name} is kept: Service {service} still sends traffic to it"));
         return false;
     }
     pass.scale(index, size)
 }
 
-/// With a router: the stable Service, as it was seen, selects the set. A switch in this very plan has not reached anybody yet.
+/// With a router: the stable Service selects the set.
 fn serves_stable(pass: &Pass<'_>, index: usize) -> bool {
-    let seen = pass.seen.services.get(&pass.canary().stable_service);
-    let selected = seen.and_then(|service| service.spec.selector.get(keys::HASH));
-    pass.has_router() && pass.set(index).is_some_and(|set| selected.is_some_and(|hash| hash == set.hash()))
+    pass.has_router() && service::selects(pass, &pass.canary().stable_service, index)
 }
 
 /// Seconds that the canary stays after an abort; absent: it follows its step.
@@ -116,29 +110,8 @@ pub fn delays_on_abort(pass: &Pass<'_>) -> bool {
 
 fn aborted_new(pass: &mut Pass<'_>) -> bool {
     let Some(index) = pass.sets.new_index() else { return false };
-    let Some(set) = pass.set(index) else { return false };
-    let (size, name) = (set.replicas, set.name().to_string());
-    match set.deadline() {
-        Some(Ok(until)) if until > pass.now => {
-            pass.wake_at(until);
-            if size > 0 {
-                pass.waits("scale", format!("ReplicaSet {name} is kept until {}", serinus_wire::Time(until)));
-            }
-            pass.scale(index, size)
-        }
-        Some(_) => pass.scale(index, 0),
-        None if size == 0 => pass.scale(index, 0),
-        None => {
-            let carried = pass.sets.stable_set().is_some_and(|stable| stable.available() >= pass.replicas());
-            pass.scale(index, size);
-            if carried && let Some(seconds) = abort_delay(pass) {
-                delay::start(pass, index, seconds);
-            } else {
-                pass.waits("scale", format!("ReplicaSet {name} is kept until the stable set is fully available"));
-            }
-            false
-        }
-    }
+    let Some(seconds) = abort_delay(pass) else { return false };
+    delay::after_abort(pass, index, seconds)
 }
 
 /// Sets that are neither new nor stable (spec 2.3.5).
@@ -167,14 +140,14 @@ fn others(pass: &mut Pass<'_>) -> bool {
         }
         let to = if !pass.has_router() {
             (size - may_go).max(0)
-        } else if let Some(who) = referenced(pass, index) {
-            let text = format!("ReplicaSet {} is kept: {who} still sends traffic to it", name(pass, index));
+        } else if let Some(who) = service::sender(pass, index) {
+            let text = format!("ReplicaSet {} is kept: {who} still sends traffic to it", pass.name(index));
             pass.waits("scale", text);
             continue;
-        } else if weight::fully_promoted(&pass.rollout) || marked {
+        } else if fully_promoted(&pass.rollout) || marked {
             let seconds = i64::from(pass.canary().scale_down_delay_seconds.unwrap_or(30));
             let limit = pass.canary().scale_down_delay_revision_limit;
-            delay::size(pass, index, seconds, limit, &mut lingering)
+            delay::size(pass, index, size, seconds, limit, &mut lingering)
         } else {
             0
         };
@@ -184,31 +157,9 @@ fn others(pass: &mut Pass<'_>) -> bool {
     scaled
 }
 
-fn name(pass: &Pass<'_>, index: usize) -> String {
-    pass.set(index).map_or_else(String::new, |set| set.name().to_string())
-}
-
 /// A set that traffic may reach is never cut to what is available: its pods may be back in a moment.
 fn kept(pass: &Pass<'_>, index: usize) -> bool {
-    pass.has_router() && referenced(pass, index).is_some()
-}
-
-/// Who may still send traffic to a set.
-fn referenced(pass: &Pass<'_>, index: usize) -> Option<String> {
-    let hash = pass.set(index)?.hash();
-    let old = &pass.rollout.status;
-    for service in [&pass.canary().stable_service, &pass.canary().canary_service] {
-        if pass.selectors.get(service).and_then(|selector| selector.get(keys::HASH)).is_some_and(|it| it == hash) {
-            return Some(format!("Service {service}"));
-        }
-    }
-    let weights = old.canary.weights.as_ref();
-    let routed = weights.is_some_and(|weights| {
-        weights.canary.pod_template_hash == hash
-            || weights.stable.pod_template_hash == hash
-            || weights.additional.iter().any(|extra| extra.pod_template_hash == hash)
-    });
-    (routed || old.stable_rs == hash || old.current_pod_hash == hash).then(|| "the route".to_string())
+    pass.has_router() && service::sender(pass, index).is_some()
 }
 
 /// Enough of a set is available (`replicaProgressThreshold`); without a threshold all of it, at exactly its size.

@@ -1,7 +1,8 @@
 //! Which step is under way, and which weight it asks for (spec 2.3.4).
 
+use crate::promotion::fully_promoted;
+use serinus_wire::Rollout;
 use serinus_wire::rollout::{CanaryStep, SetCanaryScale};
-use serinus_wire::{Rollout, keys};
 
 /// Steps of the canary; none when absent.
 pub fn steps(rollout: &Rollout) -> &[CanaryStep] {
@@ -52,11 +53,6 @@ pub fn before_current(rollout: &Rollout) -> i32 {
 
 fn nearest_weight(steps: &[CanaryStep]) -> i32 {
     steps.iter().rev().find_map(|step| step.set_weight).unwrap_or(0)
-}
-
-/// Whether every update of this Rollout is done: nothing is stable yet, or what is wanted already is.
-pub fn fully_promoted(rollout: &Rollout) -> bool {
-    rollout.status.stable_rs.is_empty() || rollout.status.stable_rs == rollout.status.current_pod_hash
 }
 
 /// What the size of the canary is taken from.
@@ -141,9 +137,4 @@ pub fn pause_seconds(duration: &serinus_wire::IntOrString) -> i64 {
             .or_else(|| serinus_gocompat::duration::parse(text).map(|nanos| nanos / 1_000_000_000))
             .unwrap_or(0),
     }
-}
-
-/// Revision number of the Rollout; 0 when it has none yet.
-pub fn revision(rollout: &Rollout) -> i64 {
-    rollout.metadata.annotations.get(keys::REVISION).and_then(|text| text.parse().ok()).unwrap_or(0)
 }

@@ -2,10 +2,10 @@
 
 pub mod nginx;
 
-use crate::canary::{scale, service, weight};
+use crate::canary::{scale, weight};
 use crate::pass::Pass;
 use crate::plan::Verdict;
-use serinus_wire::keys;
+use crate::{promotion, service};
 use serinus_wire::rollout::{TrafficWeights, WeightDestination};
 
 /// Decides the weight, lets the router write it, and records it.
@@ -22,7 +22,7 @@ pub fn reconcile(pass: &mut Pass<'_>) {
     }
     let before = recorded(pass);
     if canary > before
-        && let Some(why) = canary_not_reachable(pass)
+        && let Some(why) = canary_unreachable(pass)
     {
         pass.traffic_waits = Some(why.clone());
         pass.waits("traffic", format!("the weight stays at {before} until then: {why}"));
@@ -39,7 +39,7 @@ fn recorded(pass: &Pass<'_>) -> i32 {
 
 /// The weight that the canary should have now; first match wins.
 fn decide_weight(pass: &mut Pass<'_>) -> i32 {
-    if weight::fully_promoted(&pass.rollout) {
+    if promotion::fully_promoted(&pass.rollout) {
         return 0;
     }
     if pass.aborted() {
@@ -81,31 +81,9 @@ fn stable_short(pass: &Pass<'_>, canary: i32) -> Option<String> {
     })
 }
 
-/// Why the data plane would not reach the canary: its Service points elsewhere, or not all its pods are endpoints yet.
-/// Weight before endpoints means lost requests. A Service without any EndpointSlice is not judged.
-fn canary_not_reachable(pass: &Pass<'_>) -> Option<String> {
-    let set = pass.sets.new_set()?;
-    let service = &pass.canary().canary_service;
-    let selected = pass.selectors.get(service)?.get(keys::HASH).map_or("", String::as_str);
-    if selected != set.hash() {
-        return Some(format!("Service {service} does not select ReplicaSet {} yet", set.name()));
-    }
-    let slices = pass.seen.endpoints.get(service)?;
-    let ready = slices
-        .iter()
-        .flat_map(|slice| &slice.endpoints)
-        .filter(|endpoint| endpoint.conditions.ready != Some(false) && endpoint.conditions.terminating != Some(true))
-        .filter(|endpoint| endpoint.target_ref.as_ref().is_none_or(|pod| is_pod_of(&pod.name, set.name())))
-        .count();
-    let ready = i32::try_from(ready).unwrap_or(i32::MAX);
-    (ready < set.available())
-        .then(|| format!("Service {service} has {ready} of {} endpoints of ReplicaSet {}", set.available(), set.name()))
-}
-
-/// Pods are named `<set>-<five characters>`; a long name of the set is cut to 58 characters before that.
-fn is_pod_of(pod: &str, set: &str) -> bool {
-    let base: String = format!("{set}-").chars().take(58).collect();
-    pod.starts_with(&base)
+/// Why the data plane would not reach the canary. Weight before endpoints means lost requests.
+fn canary_unreachable(pass: &Pass<'_>) -> Option<String> {
+    service::unreachable(pass, &pass.canary().canary_service, pass.sets.new_set()?)
 }
 
 /// Writes the weights into the status, with an event when they differ.

@@ -1,7 +1,6 @@
 //! Conditions of a Rollout (spec 2.10, 2.11): computed from the old status, the new counts, and the sets.
 
 use super::pause::pause_of;
-use crate::canary::weight;
 use crate::pass::Pass;
 use crate::plan::NoteType;
 use jiff::Timestamp;
@@ -155,8 +154,7 @@ pub fn settle(pass: &mut Pass<'_>) {
         progress(pass, &old, &mut conditions, healthy && !is_paused, became_unhealthy);
     }
 
-    let available = pass.status.available_replicas >= pass.replicas();
-    let next = if available {
+    let next = if pass.strategy().is_available(pass) {
         condition(AVAILABLE, "True", "AvailableReason", "Rollout has minimum availability".to_string(), now)
     } else {
         condition(AVAILABLE, "False", "AvailableReason", "Rollout does not have minimum availability".to_string(), now)
@@ -189,10 +187,7 @@ pub fn settle(pass: &mut Pass<'_>) {
 fn healthy(pass: &Pass<'_>, old: &RolloutStatus) -> bool {
     let (n, status) = (pass.replicas(), &pass.status);
     let observed = old.observed_generation == pass.rollout.metadata.generation.to_string();
-    let counts = status.updated_replicas == n && status.available_replicas == n && status.replicas == n;
-    let steps_done =
-        weight::step_count(&pass.rollout) == 0 || status.current_step_index == Some(weight::step_count(&pass.rollout));
-    observed && counts && steps_done && status.stable_rs == status.current_pod_hash && !status.stable_rs.is_empty()
+    observed && status.updated_replicas == n && status.available_replicas == n && pass.strategy().is_complete(pass)
 }
 
 fn progress(
@@ -207,7 +202,7 @@ fn progress(
     if healthy {
         let text = format!("ReplicaSet \"{name}\" has successfully progressed.");
         set(conditions, condition(PROGRESSING, "True", "NewReplicaSetAvailable", text, now));
-    } else if progressed(old, &pass.status) || became_unhealthy {
+    } else if progressed(pass, old) || became_unhealthy {
         let promoted = !pass.status.stable_rs.is_empty() && pass.status.stable_rs == pass.status.current_pod_hash;
         let (reason, text) = if became_unhealthy && promoted {
             ("ReplicaSetNotAvailable", format!("ReplicaSet \"{name}\" is not available"))
@@ -222,15 +217,14 @@ fn progress(
 }
 
 /// Something moved since the last status (spec 2.10).
-fn progressed(old: &RolloutStatus, new: &RolloutStatus) -> bool {
+fn progressed(pass: &Pass<'_>, old: &RolloutStatus) -> bool {
+    let new = &pass.status;
     let rest = |status: &RolloutStatus| status.replicas - status.updated_replicas;
     new.updated_replicas != old.updated_replicas
         || rest(new) < rest(old)
         || new.ready_replicas > old.ready_replicas
         || new.available_replicas > old.available_replicas
-        || new.stable_rs != old.stable_rs
-        || new.current_step_index != old.current_step_index
-        || new.current_step_hash != old.current_step_hash
+        || pass.strategy().has_moved(old, new)
 }
 
 /// When the lack of progress counts as stuck; absent while it may take as long as it likes (spec 2.11).
@@ -243,8 +237,7 @@ pub fn deadline(pass: &Pass<'_>, conditions: &[Condition]) -> Option<Timestamp> 
         || progressing.reason == ROLLOUT_PAUSED
         || progressing.reason == "NewReplicaSetAvailable"
         || is(conditions, PAUSED, "True")
-        || weight::current_step(&pass.rollout)
-            .is_some_and(|step| step.pause.is_some() || step.analysis.is_some() || step.experiment.is_some())
+        || pass.strategy().may_take_long(&pass.rollout)
         || pass.sets.others().iter().filter_map(|&index| pass.set(index)).any(|set| set.deadline().is_some());
     if indefinite {
         return None;

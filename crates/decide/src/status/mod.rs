@@ -1,6 +1,7 @@
 //! The status that a pass leaves behind, as a merge patch against the one that was seen.
 
 pub mod conditions;
+pub mod counts;
 pub mod pause;
 pub mod phase;
 

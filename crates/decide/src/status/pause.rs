@@ -6,6 +6,8 @@ use serinus_wire::rollout::{PauseCondition, RolloutStatus};
 
 /// Reason of a canary's `pause` step.
 pub const CANARY_STEP: &str = "CanaryPauseStep";
+/// Reason of the pause before a blue/green switch.
+pub const BLUE_GREEN: &str = "BlueGreenPause";
 
 /// What this pass adds and takes back.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,8 @@ pub struct PauseEdits {
     pub remove: Vec<&'static str>,
     /// Drop all of them.
     pub clear: bool,
+    /// A pause was ended and what it held back has not happened yet: the status goes on saying so.
+    pub keep_resumed: bool,
     /// Abort now, for this reason.
     pub abort: Option<String>,
     /// Take an abort back.
@@ -57,7 +61,7 @@ impl PauseEdits {
             }
         }
         if new.pause_conditions.is_empty() {
-            new.controller_pause = false;
+            new.controller_pause = self.keep_resumed;
         }
     }
 }

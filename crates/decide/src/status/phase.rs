@@ -32,11 +32,8 @@ pub fn phase(pass: &Pass<'_>, status: &RolloutStatus) -> (&'static str, String) 
     if status.available_replicas < status.updated_replicas {
         return progressing("updated replicas are still becoming available");
     }
-    if !pass.has_router() && status.replicas > status.updated_replicas {
-        return progressing("old replicas are pending termination");
-    }
-    if status.stable_rs.is_empty() || status.stable_rs != status.current_pod_hash {
-        return progressing("waiting for all steps to complete");
+    if let Some(waits) = pass.strategy().unfinished(pass, status) {
+        return progressing(waits);
     }
     ("Healthy", String::new())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use serinus_decide::{Act, Guard, Kind, Op, Plan, Seen, Workload, Write, decide};
 use serinus_wire::k8s::{Endpoint, EndpointConditions, EndpointSlice, Ingress, ReplicaSet, Service, TargetRef};
 use serinus_wire::{Rollout, k8s, keys};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything there is.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct World {
     pub events: Vec<String>,
     /// Greatest canary weight that was ever raised while the canary had no ready endpoint.
     pub blind_weight: i32,
+    /// Hashes that the active Service has ever selected.
+    pub once_active: BTreeSet<String>,
 }
 
 pub fn start() -> Timestamp {
@@ -42,8 +44,9 @@ impl World {
             births: 0,
             events: Vec::new(),
             blind_weight: 0,
+            once_active: BTreeSet::new(),
         };
-        for name in ["web-stable", "web-canary"] {
+        for name in ["web-stable", "web-canary", "web-active", "web-preview"] {
             let service: Service = serde_json::from_value(json!({
                 "metadata": {"name": name, "namespace": "shop", "uid": format!("uid-{name}"), "resourceVersion": "1"},
                 "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
@@ -136,6 +139,9 @@ impl World {
             (Kind::Rollout, Op::PatchStatus(patch)) => self.edit_rollout(patch, true),
             (Kind::Service, Op::Patch(patch)) => {
                 let service = self.seen.services.get_mut(name).unwrap();
+                if name == "web-active" {
+                    self.once_active.extend(service.spec.selector.get(keys::HASH).cloned());
+                }
                 *service = patched(service, patch);
                 service.metadata.resource_version = version;
             }
@@ -170,6 +176,21 @@ impl World {
         let annotation = "nginx.ingress.kubernetes.io/canary-weight";
         let ingress = self.seen.ingresses.get("web-web-canary");
         ingress.and_then(|it| it.metadata.annotations.get(annotation)).map_or(0, |text| text.parse().unwrap())
+    }
+
+    /// Somebody puts a Service back as its manifest has it.
+    pub fn unselect(&mut self, service: &str) {
+        let version = self.bump();
+        let service = self.seen.services.get_mut(service).unwrap();
+        service.spec.selector.remove(keys::HASH);
+        service.metadata.resource_version = version;
+    }
+
+    /// Ready endpoints of a Service that belong to a set.
+    pub fn listed(&self, service: &str, set: &str) -> i32 {
+        let slices = self.seen.endpoints.get(service).into_iter().flatten();
+        let pods = slices.flat_map(|slice| &slice.endpoints).filter_map(|endpoint| endpoint.target_ref.as_ref());
+        i32::try_from(pods.filter(|pod| pod.name.starts_with(set)).count()).unwrap()
     }
 
     /// A person or the controller edits the Rollout.
