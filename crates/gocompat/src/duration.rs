@@ -47,6 +47,30 @@ fn component(text: &str) -> Option<(u64, &str)> {
     Some((value, rest))
 }
 
+/// As Go's `String()` shows it: `1h30m0s`, `1.5s`, `100ms`, `0s`.
+pub fn shown(span: jiff::SignedDuration) -> String {
+    let nanos = span.as_nanos();
+    let (sign, size) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
+    let fraction = |unit: u128| {
+        let text = format!("{}.{:0width$}", size / unit, size % unit, width = unit.ilog10() as usize);
+        text.trim_end_matches('0').trim_end_matches('.').to_string()
+    };
+    match size {
+        0 => return "0s".to_string(),
+        1..1_000 => return format!("{sign}{size}ns"),
+        1_000..1_000_000 => return format!("{sign}{}µs", fraction(1_000)),
+        1_000_000..1_000_000_000 => return format!("{sign}{}ms", fraction(1_000_000)),
+        _ => {}
+    }
+    let minutes = size / 60_000_000_000;
+    let seconds = size % 60_000_000_000;
+    let text = format!("{}.{:09}", seconds / 1_000_000_000, seconds % 1_000_000_000);
+    let seconds = text.trim_end_matches('0').trim_end_matches('.');
+    let hours = if minutes >= 60 { format!("{}h", minutes / 60) } else { String::new() };
+    let minutes = if minutes > 0 { format!("{}m", minutes % 60) } else { String::new() };
+    format!("{sign}{hours}{minutes}{seconds}s")
+}
+
 fn digits(text: &str) -> (&str, &str) {
     text.split_at(text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len()))
 }
