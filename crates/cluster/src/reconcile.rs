@@ -68,7 +68,7 @@ pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> R
         seen
     } else {
         match seen::from_caches(&pass.caches, &lens.value).await {
-            Ok(seen) => seen::pods(&pass.client, &lens.value).await.map(|pods| Seen { pods, ..seen }),
+            Ok(seen) => seen::pods(&pass.client, &seen).await.map(|pods| Seen { pods, ..seen }),
             Err(error) => Err(error),
         }
     };

@@ -11,7 +11,7 @@ use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
 use kube::{Api, Client};
 use serde::Deserialize;
-use serinus_decide::{Named, Seen, Workload, names};
+use serinus_decide::{Named, Seen, Workload, names, needs_pods};
 use serinus_wire::k8s::ReplicaSet;
 use serinus_wire::{Rollout, k8s, keys};
 use std::time::Duration;
@@ -135,28 +135,35 @@ pub async fn see(client: Client, namespace: &str, name: &str) -> Result<Seen, Er
     let services = reads.get_all::<Services>(named.services.iter()).await?;
     let ingresses = reads.get_all::<Ingresses>(named.ingresses.iter()).await?;
     let slices = try_join_all(named.services.iter().map(|service| reads.slices(service))).await?;
-    let pods = pods(&reads.client, &rollout).await?;
-    Ok(Seen {
+    let seen = Seen {
         replica_sets: claimed(&rollout, &workload, sets.into_iter()),
         workload,
         services: services.into_iter().map(|service| (service.metadata.name.clone(), service)).collect(),
         ingresses: ingresses.into_iter().map(|ingress| (ingress.metadata.name.clone(), ingress)).collect(),
         endpoints: slices.into_iter().filter(|(_, slices)| !slices.is_empty()).collect(),
-        pods,
+        pods: None,
         rollout,
-    })
+    };
+    let pods = pods(&reads.client, &seen).await?;
+    Ok(Seen { pods, ..seen })
 }
 
-/// The pods of the namespace that carry a pod-template hash, when the decision needs them. They are read, never cached.
+/// The pods of the ReplicaSets that were seen, when the decision needs them. They are read, never cached.
 ///
 /// # Errors
 /// The API server can't be reached or refuses.
-pub(crate) async fn pods(client: &Client, rollout: &Rollout) -> Result<Option<Vec<k8s::Pod>>, Error> {
-    if !names(rollout).pods {
+pub(crate) async fn pods(client: &Client, seen: &Seen) -> Result<Option<Vec<k8s::Pod>>, Error> {
+    if !needs_pods(seen) {
         return Ok(None);
     }
-    let api: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client.clone(), &rollout.metadata.namespace);
-    let found = api.list(&ListParams::default().labels(keys::HASH)).await?;
+    let hashes: Vec<&str> =
+        seen.replica_sets.iter().filter_map(|set| set.metadata.labels.get(keys::HASH)).map(String::as_str).collect();
+    if hashes.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let selector = format!("{} in ({})", keys::HASH, hashes.join(","));
+    let api: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client.clone(), &seen.rollout.metadata.namespace);
+    let found = api.list(&ListParams::default().labels(&selector)).await?;
     let lens = |pod| serde_json::to_value(pod).ok().and_then(|pod| serde_json::from_value(pod).ok());
     Ok(Some(found.items.iter().filter_map(lens).collect()))
 }

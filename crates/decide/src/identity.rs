@@ -5,6 +5,7 @@ use crate::plan::{Kind, Op, Verdict};
 use crate::seen::Seen;
 use crate::sets::Sets;
 use crate::status::conditions::{self, names};
+use crate::{affinity, metadata};
 use serde_json::{Map, Value, json};
 use serinus_gocompat::hash;
 use serinus_wire::k8s::ReplicaSet;
@@ -34,9 +35,15 @@ pub fn sets<'a>(seen: &'a Seen, rollout: &Rollout) -> Sets<'a> {
     let wanted = wanted_hash(rollout);
     let template = rollout.spec.template.as_ref();
     let by_hash = |set: &ReplicaSet| set.metadata.labels.get(keys::HASH) == Some(&wanted);
-    let by_template = |set: &ReplicaSet| template.is_some_and(|template| pod::same(&set.spec.template, template));
+    let by_template = |set: &ReplicaSet| template.is_some_and(|template| same_template(set, template));
     let alive = seen.replica_sets.iter().filter(|set| set.metadata.deletion_timestamp.is_none());
     Sets::new(alive, &[&by_hash, &by_template], &rollout.status.stable_rs)
+}
+
+/// What was put into a set's template since its birth does not count.
+fn same_template(set: &ReplicaSet, wanted: &Value) -> bool {
+    let (live, wanted) = metadata::without(set, wanted);
+    pod::same(&affinity::without(&live), &affinity::without(&wanted))
 }
 
 /// Takes over orphans: sets that nobody controls and that the selector matches (the shell has checked the match).
@@ -96,14 +103,17 @@ fn replica_set(pass: &Pass<'_>, name: &str, hash: &str, revision: i64) -> Value 
             object.insert(keys::HASH.to_string(), json!(hash));
         }
     };
-    let labels = child(child(&mut template, "metadata"), "labels");
+    let labels = pod::child(pod::child(&mut template, "metadata"), "labels");
     labelled(labels);
     let labels = labels.clone();
+    let metadata = metadata::inject(&mut template, &metadata::at_birth(rollout));
+    affinity::inject(rollout, hash, &mut template);
     let mut selector = rollout.spec.selector.clone().unwrap_or_else(|| json!({}));
-    labelled(child(&mut selector, "matchLabels"));
+    labelled(pod::child(&mut selector, "matchLabels"));
     let mut annotations = copied_annotations(rollout);
     annotations.insert(keys::REVISION.to_string(), revision.to_string());
     annotations.insert(keys::DESIRED_REPLICAS.to_string(), rollout.replicas().to_string());
+    annotations.extend(metadata.map(|text| (keys::EPHEMERAL_METADATA.to_string(), text)));
     json!({
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
@@ -121,18 +131,6 @@ fn replica_set(pass: &Pass<'_>, name: &str, hash: &str, revision: i64) -> Value 
             "template": template,
         },
     })
-}
-
-/// The object under a key, made if it is missing or null.
-fn child<'v>(value: &'v mut Value, key: &str) -> &'v mut Value {
-    if !value.is_object() {
-        *value = json!({});
-    }
-    let slot = &mut value[key];
-    if slot.is_null() {
-        *slot = json!({});
-    }
-    slot
 }
 
 fn copied_annotations(rollout: &Rollout) -> BTreeMap<String, String> {
@@ -188,6 +186,7 @@ pub fn sync_revision(pass: &mut Pass<'_>) {
     if !patch.is_empty() {
         pass.write(Kind::ReplicaSet, &seen.metadata, Op::Patch(Value::Object(patch)));
     }
+    affinity::sync(pass);
     set_rollout_revision(pass, revision);
     if conditions::find(&pass.rollout.status.conditions, names::PROGRESSING).is_none() {
         let text = format!("Found new replica set \"{name}\"");

@@ -3,10 +3,12 @@
 //! `Seen` is everything known about one Rollout, as plain data. `Plan` is the ordered acts (guarded writes and events), the
 //! next wake-up, and a report that names every reason it waits. No I/O, no clock, no randomness, no panic.
 
+mod affinity;
 mod bluegreen;
 pub mod canary;
 mod delay;
 mod identity;
+mod metadata;
 mod pass;
 pub mod plan;
 mod promotion;
@@ -22,7 +24,7 @@ mod strategy;
 pub mod update;
 
 pub use plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Report, Target, Verdict, Write};
-pub use seen::{Named, Seen, Workload, names};
+pub use seen::{Named, Seen, Workload, names, needs_pods};
 
 use jiff::Timestamp;
 use pass::Pass;

@@ -20,7 +20,7 @@ pub struct Seen {
     pub ingresses: BTreeMap<String, Ingress>,
     /// EndpointSlices of those Services, by the Service's name. A Service without slices has no entry.
     pub endpoints: BTreeMap<String, Vec<EndpointSlice>>,
-    /// Pods of its ReplicaSets, looked up only when `Named::pods` asks for them.
+    /// Pods of its ReplicaSets, looked up only when `needs_pods` says so.
     pub pods: Option<Vec<Pod>>,
 }
 
@@ -47,13 +47,16 @@ pub struct Named {
     pub ingresses: BTreeSet<String>,
     /// Workload as (apiVersion, kind, name).
     pub workload: Option<(String, String, String)>,
-    /// Whether the pods of the Rollout's selector must be looked up.
-    pub pods: bool,
+}
+
+/// Whether the decision needs the pods of the ReplicaSets: for a restart, or because they follow metadata of their set.
+pub fn needs_pods(seen: &Seen) -> bool {
+    crate::restart::is_asked(&seen.rollout) || crate::metadata::needs_pods(seen)
 }
 
 /// Which objects a Rollout's decision depends on.
 pub fn names(rollout: &Rollout) -> Named {
-    let mut named = Named { pods: crate::restart::is_asked(rollout), ..Named::default() };
+    let mut named = Named::default();
     let mut service = |name: &str| {
         if !name.is_empty() {
             named.services.insert(name.to_string());

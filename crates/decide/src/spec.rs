@@ -86,9 +86,6 @@ fn unsupported(rollout: &Rollout) -> Option<Finding> {
         for (set, field) in [
             (blue_green.pre_promotion_analysis.is_some(), "prePromotionAnalysis"),
             (blue_green.post_promotion_analysis.is_some(), "postPromotionAnalysis"),
-            (blue_green.anti_affinity.is_some(), "antiAffinity"),
-            (blue_green.preview_metadata.is_some(), "previewMetadata"),
-            (blue_green.active_metadata.is_some(), "activeMetadata"),
         ] {
             if set {
                 return refuse(&format!("spec.strategy.blueGreen.{field}"));
@@ -96,14 +93,7 @@ fn unsupported(rollout: &Rollout) -> Option<Finding> {
         }
     }
     let canary = rollout.canary()?;
-    for (set, field) in [
-        (canary.analysis.is_some(), "analysis"),
-        (canary.anti_affinity.is_some(), "antiAffinity"),
-        (canary.canary_metadata.is_some(), "canaryMetadata"),
-        (canary.stable_metadata.is_some(), "stableMetadata"),
-        (canary.ping_pong.is_some(), "pingPong"),
-        (canary.dynamic_stable_scale, "dynamicStableScale"),
-    ] {
+    for (set, field) in [(canary.analysis.is_some(), "analysis"), (canary.ping_pong.is_some(), "pingPong")] {
         if set {
             return refuse(&format!("spec.strategy.canary.{field}"));
         }

@@ -47,34 +47,50 @@ fn routed_step() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// A key with a value, or nothing.
+fn perhaps(key: &'static str, value: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Value> {
+    prop_oneof![2 => Just(json!({})), 1 => value.prop_map(move |value| json!({key: value}))].boxed()
+}
+
+/// What either kind of canary may say besides its steps.
+fn common() -> impl Strategy<Value = Vec<Value>> {
+    let threshold = prop_oneof![
+        (0..=100i32).prop_map(|value| json!({"type": "Percent", "value": value})),
+        (0..6i32).prop_map(|value| json!({"type": "Pods", "value": value})),
+    ];
+    vec![
+        perhaps("replicaProgressThreshold", threshold),
+        perhaps("canaryMetadata", Just(json!({"labels": {"role": "canary"}}))),
+        perhaps("stableMetadata", Just(json!({"labels": {"role": "stable"}, "annotations": {"note": "x"}}))),
+        perhaps("antiAffinity", Just(json!({"requiredDuringSchedulingIgnoredDuringExecution": {}}))),
+    ]
+}
+
 fn strategy() -> impl Strategy<Value = Value> {
     let basic = (proptest::collection::vec(step(), 0..5), 0..4i32, 0..4i32).prop_map(|(steps, surge, missing)| {
         let missing = if surge == 0 && missing == 0 { 1 } else { missing };
-        json!({"canary": {"steps": steps, "maxSurge": surge, "maxUnavailable": missing}})
+        json!({"steps": steps, "maxSurge": surge, "maxUnavailable": missing})
     });
-    let routed = (
-        proptest::collection::vec(routed_step(), 0..5),
-        proptest::option::of(0..60i32),
-        proptest::option::of(0..60i32),
-        proptest::option::of(1..4i32),
-        proptest::option::of(0..3i32),
-    )
-        .prop_map(|(steps, abort_delay, delay, min_pods, limit)| {
-            let mut canary = json!({"steps": steps, "canaryService": "web-canary", "stableService": "web-stable",
-                "trafficRouting": {"nginx": {"stableIngress": "web"}}});
-            for (key, value) in [
-                ("abortScaleDownDelaySeconds", abort_delay),
-                ("scaleDownDelaySeconds", delay),
-                ("minPodsPerReplicaSet", min_pods),
-                ("scaleDownDelayRevisionLimit", limit),
-            ] {
-                if let Some(value) = value {
-                    canary[key] = json!(value);
-                }
-            }
-            json!({"canary": canary})
-        });
-    prop_oneof![basic, routed, blue_green()]
+    let options = vec![
+        perhaps("abortScaleDownDelaySeconds", (0..60i32).prop_map(|n| json!(n))),
+        prop_oneof![
+            perhaps("scaleDownDelaySeconds", (0..60i32).prop_map(|n| json!(n))),
+            Just(json!({"dynamicStableScale": true})).boxed(),
+        ]
+        .boxed(),
+        perhaps("minPodsPerReplicaSet", (1..4i32).prop_map(|n| json!(n))),
+        perhaps("scaleDownDelayRevisionLimit", (0..3i32).prop_map(|n| json!(n))),
+        prop_oneof![Just(json!(null)), Just(json!(100)), Just(json!(250))]
+            .prop_map(|max| json!({"trafficRouting": {"nginx": {"stableIngress": "web"}, "maxTrafficWeight": max}}))
+            .boxed(),
+    ];
+    let routed = (proptest::collection::vec(routed_step(), 0..5), options).prop_map(|(steps, options)| {
+        let canary = json!({"steps": steps, "canaryService": "web-canary", "stableService": "web-stable"});
+        together(canary, &options)
+    });
+    let canary = (prop_oneof![basic, routed], common())
+        .prop_map(|(canary, options)| json!({"canary": together(canary, &options)}));
+    prop_oneof![2 => canary, 1 => blue_green()]
 }
 
 fn blue_green() -> impl Strategy<Value = Value> {
@@ -85,44 +101,56 @@ fn blue_green() -> impl Strategy<Value = Value> {
         proptest::option::of(0..3i32),
     );
     let switch = (any::<bool>(), proptest::option::of(0..7i32), proptest::option::of(any::<bool>()), 0..40i32);
-    (switch, delays).prop_map(|((previewed, count, automatic, seconds), (delay, abort_delay, limit, missing))| {
-        let mut strategy = json!({"activeService": "web-active"});
-        if previewed {
-            strategy["previewService"] = json!("web-preview");
-        }
-        for (key, value) in [
-            ("previewReplicaCount", count),
-            ("autoPromotionSeconds", (seconds > 20).then_some(seconds)),
-            ("scaleDownDelaySeconds", delay),
-            ("abortScaleDownDelaySeconds", abort_delay),
-            ("scaleDownDelayRevisionLimit", limit),
-            ("maxUnavailable", missing),
-        ] {
-            if let Some(value) = value {
-                strategy[key] = json!(value);
+    let common = vec![
+        perhaps("previewMetadata", Just(json!({"labels": {"role": "preview"}}))),
+        perhaps("activeMetadata", Just(json!({"labels": {"role": "active"}}))),
+        perhaps("antiAffinity", Just(json!({"preferredDuringSchedulingIgnoredDuringExecution": {"weight": 1}}))),
+    ];
+    (switch, delays, common).prop_map(
+        |((previewed, count, automatic, seconds), (delay, abort_delay, limit, missing), common)| {
+            let mut strategy = json!({"activeService": "web-active"});
+            if previewed {
+                strategy["previewService"] = json!("web-preview");
             }
-        }
-        if let Some(automatic) = automatic {
-            strategy["autoPromotionEnabled"] = json!(automatic);
-        }
-        json!({"blueGreen": strategy})
-    })
+            for (key, value) in [
+                ("previewReplicaCount", count),
+                ("autoPromotionSeconds", (seconds > 20).then_some(seconds)),
+                ("scaleDownDelaySeconds", delay),
+                ("abortScaleDownDelaySeconds", abort_delay),
+                ("scaleDownDelayRevisionLimit", limit),
+                ("maxUnavailable", missing),
+            ] {
+                if let Some(value) = value {
+                    strategy[key] = json!(value);
+                }
+            }
+            if let Some(automatic) = automatic {
+                strategy["autoPromotionEnabled"] = json!(automatic);
+            }
+            json!({"blueGreen": together(strategy, &common)})
+        },
+    )
+}
+
+fn together(mut object: Value, parts: &[Value]) -> Value {
+    for (key, value) in parts.iter().flat_map(|part| part.as_object().unwrap()) {
+        object[key.as_str()] = value.clone();
+    }
+    object
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let window = proptest::option::of(1..3i32);
-    (strategy(), 0..7i32, proptest::option::of(0..3i32), window).prop_map(|(strategy, replicas, history, window)| {
-        let mut spec = json!({
+    let options = vec![
+        perhaps("revisionHistoryLimit", (0..3i32).prop_map(|n| json!(n))),
+        perhaps("rollbackWindow", (0..4i32).prop_map(|n| json!({"revisions": n}))),
+        perhaps("progressDeadlineAbort", Just(json!(true))),
+    ];
+    (strategy(), 0..7i32, options).prop_map(|(strategy, replicas, options)| {
+        let spec = json!({
             "replicas": replicas, "strategy": strategy,
             "selector": {"matchLabels": {"app": "web"}}, "template": template("web:0"),
         });
-        if let Some(limit) = history {
-            spec["revisionHistoryLimit"] = json!(limit);
-        }
-        if let Some(revisions) = window {
-            spec["rollbackWindow"] = json!({"revisions": revisions});
-        }
-        World::new(spec, &[])
+        World::new(together(spec, &options), &[])
     })
 }
 
@@ -215,9 +243,27 @@ fn canary_need(world: &World, n: i32) -> i32 {
     let canary = world.seen.rollout.canary();
     let by_hand =
         canary.is_some_and(|canary| canary.steps.iter().flatten().any(|step| step.set_canary_scale.is_some()));
-    let need = (world.canary_weight() * n + 99) / 100;
+    let max = max_weight(world);
+    let need = (world.canary_weight() * n + max - 1) / max;
     let hash = selected(world, "web-canary");
     if by_hand { 0 } else { need.min(hash.map_or(0, |hash| capacity(world, Some(&hash)))) }
+}
+
+fn max_weight(world: &World) -> i32 {
+    let canary = world.seen.rollout.canary();
+    canary
+        .and_then(|canary| canary.traffic_routing.as_ref())
+        .and_then(|routing| routing.max_traffic_weight)
+        .unwrap_or(100)
+}
+
+/// Pods that must stay ready: with `dynamicStableScale` those that carry what the canary does not.
+fn floor(world: &World, n: i32) -> i32 {
+    if !world.seen.rollout.canary().is_some_and(|canary| canary.dynamic_stable_scale) {
+        return n - unavailable(world);
+    }
+    let max = max_weight(world);
+    ((max - world.canary_weight()) * n + max - 1) / max
 }
 
 fn unavailable(world: &World) -> i32 {
@@ -245,7 +291,7 @@ fn lawful_round(world: &mut World) -> Result<bool, TestCaseError> {
     let stable = world.seen.rollout.status.stable_rs.clone();
     let (canary, need) = (selected(world, "web-canary"), canary_need(world, n));
     let wrote = world.apply(&plan, usize::MAX) > 0;
-    let floor = (n - unavailable(world)).max(0).min(before);
+    let floor = floor(world, n).max(0).min(before);
     let after = serving(world);
     let notes: Vec<_> = plan.notes().collect();
     prop_assert!(after >= floor, "6: capacity {before} -> {after} below {floor}\n{}\n{notes:#?}", plan.report);
@@ -298,7 +344,7 @@ fn check_wake(world: &World, plan: &Plan) -> Result<(), TestCaseError> {
     let span = end.as_second() - world.now.as_second();
     for at in [world.now.as_second() + span / 3, world.now.as_second() + span * 2 / 3, end.as_second() - 1] {
         let at = Timestamp::from_second(at).unwrap().max(world.now);
-        let later = decide(&world.seen, at);
+        let later = decide(&world.look(), at);
         prop_assert!(later.writes().next().is_none(), "3: missed wake-up: at {at} it would write\n{:#?}", later);
     }
     Ok(())
@@ -343,6 +389,19 @@ fn lawful_end(world: &mut World) -> Result<(), TestCaseError> {
     Err(TestCaseError::fail(format!("7: no end\n{}", world.plan().report)))
 }
 
+/// Every pod has the metadata that its set was given, and none of another role.
+fn check_pods(world: &World) -> Result<(), TestCaseError> {
+    for pod in &world.pods {
+        let owner = &pod.metadata.controller().unwrap().uid;
+        let set = world.seen.replica_sets.iter().find(|set| &set.metadata.uid == owner).unwrap();
+        let role = set.spec.template.pointer("/metadata/labels/role").and_then(Value::as_str);
+        let has = pod.metadata.labels.get("role").map(String::as_str);
+        prop_assert_eq!(has, role, "a pod of {} follows", set.metadata.name);
+        prop_assert!(!set.metadata.annotations.contains_key(serinus_wire::keys::EPHEMERAL_BEFORE), "left behind");
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 4000, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20260101), ..ProptestConfig::default() })]
 
@@ -355,6 +414,9 @@ proptest! {
             }
         }
         lawful_end(&mut world)?;
+        if !world.seen.rollout.spec.paused {
+            check_pods(&world)?;
+        }
     }
 
     /// 8: a crash after any write changes nothing about where it ends.

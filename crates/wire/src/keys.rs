@@ -40,3 +40,5 @@ pub const JOB_RUN_NAME: &str = "analysisrun.argoproj.io/name";
 pub const JOB_RUN_NAMESPACE: &str = "analysisrun.argoproj.io/namespace";
 /// Annotation on the Jobs of a metric: the metric.
 pub const JOB_METRIC_NAME: &str = "analysisrun.argoproj.io/metric-name";
+/// Annotation on ReplicaSets, ours: while its pods still follow the injected metadata, JSON of what they may have from before.
+pub const EPHEMERAL_BEFORE: &str = "serinus.dev/ephemeral-metadata-before";

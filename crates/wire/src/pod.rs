@@ -57,6 +57,18 @@ pub fn images(template: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The object under a key, made if it is missing or null.
+pub fn child<'v>(value: &'v mut Value, key: &str) -> &'v mut Value {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    let slot = &mut value[key];
+    if slot.is_null() {
+        *slot = Value::Object(Map::new());
+    }
+    slot
+}
+
 /// Fields of an object, if it is one.
 fn fields<'a>(parent: &'a mut Map<String, Value>, key: &str) -> Option<&'a mut Map<String, Value>> {
     parent.get_mut(key).and_then(Value::as_object_mut)

@@ -8,7 +8,7 @@ mod services;
 use crate::pass::Pass;
 use crate::sets::SetView;
 use crate::status::counts::Serving;
-use crate::{identity, promotion, restart};
+use crate::{identity, metadata, promotion, restart};
 use serinus_wire::keys;
 use serinus_wire::rollout::{BlueGreenStrategy, RolloutStatus};
 
@@ -29,6 +29,7 @@ pub fn pass(pass: &mut Pass<'_>) {
     } else {
         scale::reconcile(pass);
     }
+    metadata::reconcile(pass);
     identity::forget_history(pass);
     pause::reconcile(pass);
     services::active(pass);

@@ -1,6 +1,7 @@
 //! The canary strategy: one pass in the order of spec 2.5.
 
 pub mod counts;
+pub mod dynamic;
 mod finish;
 pub(crate) mod scale;
 mod services;
@@ -9,7 +10,7 @@ pub mod weight;
 use crate::pass::Pass;
 use crate::plan::Verdict;
 use crate::status::pause::{CANARY_STEP, pause_of, resumed};
-use crate::{identity, promotion, restart, route};
+use crate::{identity, metadata, promotion, restart, route};
 use serinus_wire::Rollout;
 use serinus_wire::rollout::RolloutStatus;
 
@@ -23,6 +24,7 @@ pub fn pass(pass: &mut Pass<'_>) {
     if restart::reconcile(pass) {
         return;
     }
+    metadata::reconcile(pass);
     identity::forget_history(pass);
     services::reconcile(pass);
     route::reconcile(pass);

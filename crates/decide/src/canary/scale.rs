@@ -1,13 +1,14 @@
 //! Sizes of the ReplicaSets of a canary (spec 2.3): stable, then new, then the rest; the first that changes ends the round.
 
 use super::counts::{self, Bounds, Size, Sizes};
+use super::dynamic;
 use super::weight::{self, Wanted};
 use crate::delay;
 use crate::pass::Pass;
 use crate::promotion::fully_promoted;
 use crate::service;
 use crate::sets::SetView;
-use serinus_wire::rollout::ReplicaProgressThreshold;
+use serinus_wire::rollout::{ReplicaProgressThreshold, TrafficWeights};
 
 /// Scales what must be scaled; says whether a size changed.
 pub fn reconcile(pass: &mut Pass<'_>) -> bool {
@@ -38,20 +39,52 @@ fn separate_stable<'p, 'a>(pass: &'p Pass<'a>) -> Option<&'p SetView<'a>> {
 
 /// The sizes (new, stable) that the step asks for in the end.
 pub fn desired(pass: &Pass<'_>) -> (i32, i32) {
-    let bounds = bounds(pass);
     if separate_stable(pass).is_none() {
         return (pass.replicas(), 0);
     }
-    match weight::wanted(&pass.rollout, pass.aborted()) {
+    match wanted(pass) {
+        wanted if pass.has_router() => routed(pass, wanted),
         Wanted::Pods(pods) => (pods, pass.replicas()),
-        Wanted::Weight(wanted) if pass.has_router() => {
-            // The weight goes first: what still gets traffic is not removed.
-            let carried = pass.rollout.status.canary.weights.as_ref().map_or(0, |weights| weights.canary.weight);
-            let pods = counts::pods_for(&bounds, wanted.max(carried));
-            (counts::at_least(pods, pass.canary().min_pods_per_replica_set, pass.replicas()), pass.replicas())
-        }
-        Wanted::Weight(wanted) => counts::split(&bounds, wanted),
+        Wanted::Weight(wanted) => counts::split(&bounds(pass), wanted),
     }
+}
+
+/// What the size of the canary is taken from now.
+fn wanted(pass: &Pass<'_>) -> Wanted {
+    weight::wanted(&pass.rollout, pass.aborted().then(|| kept_after_abort(pass)))
+}
+
+/// The weight that an aborted canary keeps pods for: none, but with `dynamicStableScale` what the stable set can't take over
+/// yet. A canary that stays for a while after the abort does not count: it would wait for itself.
+pub fn kept_after_abort(pass: &Pass<'_>) -> i32 {
+    let (Some(new), Some(stable)) = (pass.sets.new_set(), separate_stable(pass)) else { return 0 };
+    if !pass.canary().dynamic_stable_scale {
+        return 0;
+    }
+    let short = pass.replicas() - stable.available();
+    let missing = if delays_on_abort(pass) { short } else { short.max(new.available()) };
+    let weights = weight::steps(&pass.rollout).iter().filter_map(|step| step.set_weight);
+    dynamic::step_back(&bounds(pass), weights, missing)
+}
+
+/// With a router: the canary carries its weight, the stable set everything or, with `dynamicStableScale`, the rest. The weights
+/// on record and those of this very plan count as well: what gets traffic is not removed.
+fn routed(pass: &Pass<'_>, wanted: Wanted) -> (i32, i32) {
+    let (bounds, canary, n) = (bounds(pass), pass.canary(), pass.replicas());
+    let weights = [&pass.rollout.status.canary.weights, &pass.status.canary.weights];
+    let greatest = |of: fn(&TrafficWeights) -> i32| weights.into_iter().flatten().map(of).max();
+    let at_least = |count| counts::at_least(count, canary.min_pods_per_replica_set, n);
+    let carries = counts::pods_for(&bounds, greatest(|weights| weights.canary.weight).unwrap_or(0));
+    let (new, weight) = match wanted {
+        Wanted::Pods(pods) if pass.aborted() => (pods.max(carries), 0),
+        Wanted::Pods(pods) => (pods, 0),
+        Wanted::Weight(weight) => (at_least(counts::pods_for(&bounds, weight).max(carries)), weight),
+    };
+    if !canary.dynamic_stable_scale {
+        return (new, n);
+    }
+    let stable = dynamic::stable_pods(&bounds, weight, greatest(|weights| weights.stable.weight));
+    (at_least(new), at_least(stable))
 }
 
 /// The next sizes (new, stable), within surge and availability.
@@ -66,7 +99,7 @@ fn next(pass: &Pass<'_>) -> (i32, i32) {
         total: pass.sets.sum(|set| set.replicas),
         older_alive: pass.sets.others().iter().filter_map(|&index| pass.set(index)).any(|set| set.replicas > 0),
     };
-    match weight::wanted(&pass.rollout, pass.aborted()) {
+    match wanted(pass) {
         Wanted::Weight(wanted) => counts::basic_canary(&bounds(pass), wanted, &sizes),
         Wanted::Pods(pods) => (pods, pass.replicas()),
     }
@@ -105,7 +138,10 @@ fn abort_delay(pass: &Pass<'_>) -> Option<i64> {
 
 /// The canary of an aborted update stays for a while, for requests that are under way (spec 2.3.6).
 pub fn delays_on_abort(pass: &Pass<'_>) -> bool {
-    pass.aborted() && separate_stable(pass).is_some() && pass.has_router() && abort_delay(pass).is_some()
+    let canary = pass.canary();
+    // With `dynamicStableScale` the canary shrinks with its weight, unless the user says how long it stays.
+    let lingers = !canary.dynamic_stable_scale || canary.abort_scale_down_delay_seconds.is_some();
+    pass.aborted() && separate_stable(pass).is_some() && pass.has_router() && abort_delay(pass).is_some() && lingers
 }
 
 fn aborted_new(pass: &mut Pass<'_>) -> bool {
@@ -147,7 +183,11 @@ fn others(pass: &mut Pass<'_>) -> bool {
         } else if fully_promoted(&pass.rollout) || marked {
             let seconds = i64::from(pass.canary().scale_down_delay_seconds.unwrap_or(30));
             let limit = pass.canary().scale_down_delay_revision_limit;
-            delay::size(pass, index, size, seconds, limit, &mut lingering)
+            if pass.canary().dynamic_stable_scale {
+                0
+            } else {
+                delay::size(pass, index, size, seconds, limit, &mut lingering)
+            }
         } else {
             0
         };
@@ -182,7 +222,7 @@ pub fn at_desired_counts(pass: &Pass<'_>) -> bool {
     {
         return false;
     }
-    if let Some(set) = separate_stable(pass)
+    if let Some(set) = separate_stable(pass).filter(|_| !pass.canary().dynamic_stable_scale)
         && (set.replicas != want_stable || set.existing() != want_stable)
     {
         return false;
@@ -200,9 +240,14 @@ fn explain(pass: &mut Pass<'_>) {
         texts.push(format!("ReplicaSet {}: {} of {want_new} pods are available", set.name(), set.available()));
     }
     if let Some(set) = separate_stable(pass)
-        && set.existing() != want_stable
+        && (set.existing() != want_stable || set.available() < want_stable)
     {
-        texts.push(format!("ReplicaSet {}: {} pods, {want_stable} are wanted", set.name(), set.existing()));
+        texts.push(format!(
+            "ReplicaSet {}: {} pods, {} available, {want_stable} are wanted",
+            set.name(),
+            set.existing(),
+            set.available()
+        ));
     }
     for text in texts {
         pass.waits("scale", text);

@@ -1,6 +1,7 @@
 //! Selectors of the canary and the stable Service (spec 2.9).
 
 use crate::pass::Pass;
+use crate::route;
 use crate::service::{Care, point};
 
 /// Points both Services to their sets.
@@ -17,5 +18,7 @@ pub fn reconcile(pass: &mut Pass<'_>) {
         }
         return;
     }
-    point(pass, &canary_service, pass.sets.new_index(), Care::Checked);
+    if !route::takes_over_again(pass) {
+        point(pass, &canary_service, pass.sets.new_index(), Care::Checked);
+    }
 }

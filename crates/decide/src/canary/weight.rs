@@ -64,15 +64,16 @@ pub enum Wanted {
     Pods(i32),
 }
 
-/// The canary's wanted size: everything when promoted, `setCanaryScale` where it applies, else the weight in force.
-pub fn wanted(rollout: &Rollout, aborted: bool) -> Wanted {
+/// The canary's wanted size: everything when promoted, `setCanaryScale` where it applies, else the weight in force. `abort`
+/// is the weight that an aborted update keeps pods for; absent: it is not aborted.
+pub fn wanted(rollout: &Rollout, abort: Option<i32>) -> Wanted {
     if rollout.status.promote_full || fully_promoted(rollout) {
         return Wanted::Weight(max_weight(rollout));
     }
-    match scale_in_force(rollout, aborted) {
+    match scale_in_force(rollout, abort.is_some()) {
         Some(SetCanaryScale { replicas: Some(pods), .. }) => Wanted::Pods(*pods),
         Some(SetCanaryScale { weight: Some(weight), .. }) => Wanted::Weight(*weight),
-        Some(_) | None => Wanted::Weight(in_force(rollout, aborted)),
+        Some(_) | None => Wanted::Weight(abort.unwrap_or_else(|| in_force(rollout, false))),
     }
 }
 

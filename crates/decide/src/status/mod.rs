@@ -93,7 +93,8 @@ pub fn merge_patch(old: &RolloutStatus, new: &RolloutStatus) -> Option<Value> {
     difference(&old, &new)
 }
 
-fn difference(old: &Value, new: &Value) -> Option<Value> {
+/// The merge patch (RFC 7386) from one value to the other; absent when they are equal. Lists are replaced as a whole.
+pub fn difference(old: &Value, new: &Value) -> Option<Value> {
     if old == new {
         return None;
     }

@@ -3,6 +3,8 @@
 // Each test file uses a part of it.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod pods;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serinus_decide::{Act, Guard, Kind, Op, Plan, Seen, Workload, Write, decide};
@@ -11,17 +13,26 @@ use serinus_wire::{Rollout, k8s, keys};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything there is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct World {
     pub seen: Seen,
     pub now: Timestamp,
     version: u64,
     births: u64,
     pub events: Vec<String>,
-    /// Greatest canary weight that was ever raised while the canary had no ready endpoint.
+    pub pods: Vec<k8s::Pod>,
+    pod_births: u64,
+    /// Greatest weight that was ever given to the canary, or taken from it, while the receiver had no ready endpoint.
     pub blind_weight: i32,
     /// Hashes that the active Service has ever selected.
     pub once_active: BTreeSet<String>,
+}
+
+/// What makes one generated world differ from another.
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(&self.seen.rollout.spec).unwrap())
+    }
 }
 
 pub fn start() -> Timestamp {
@@ -43,6 +54,8 @@ impl World {
             version: 1,
             births: 0,
             events: Vec::new(),
+            pods: Vec::new(),
+            pod_births: 0,
             blind_weight: 0,
             once_active: BTreeSet::new(),
         };
@@ -82,7 +95,7 @@ impl World {
     }
 
     pub fn plan(&self) -> Plan {
-        decide(&self.seen, self.now)
+        decide(&self.look(), self.now)
     }
 
     /// Applies at most `limit` writes of a plan; stops early as a crash would.
@@ -156,19 +169,27 @@ impl World {
                 *ingress = patched(ingress, patch);
                 ingress.metadata.resource_version = version;
             }
+            (Kind::Pod, Op::Patch(patch)) => {
+                let pod = self.pods.iter_mut().find(|pod| &pod.metadata.name == name).unwrap();
+                *pod = patched(pod, patch);
+                pod.metadata.resource_version = version;
+            }
             other => panic!("unexpected write {other:?}"),
         }
         self.check_weight(weight_before);
     }
 
-    /// A weight that rises while the canary Service has no ready endpoint would lose requests.
+    /// Weight for a Service without a ready endpoint would lose requests.
     fn check_weight(&mut self, before: i32) {
         let weight = self.canary_weight();
-        let reachable = self.seen.endpoints.get("web-canary").is_some_and(|slices| {
-            slices.iter().flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.conditions.ready == Some(true))
-        });
-        if weight > before && !reachable {
-            self.blind_weight = self.blind_weight.max(weight);
+        let reachable = |service: &str| {
+            self.seen.endpoints.get(service).is_some_and(|slices| {
+                slices.iter().flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.conditions.ready == Some(true))
+            })
+        };
+        let (canary, stable) = (reachable("web-canary"), reachable("web-stable"));
+        if (weight > before && !canary) || (weight < before && !stable && canary) {
+            self.blind_weight = self.blind_weight.max(weight.max(before));
         }
     }
 
@@ -213,6 +234,7 @@ impl World {
             set.status.available_replicas = wanted;
             set.status.observed_generation = set.metadata.generation;
         }
+        self.follow_sizes();
         self.endpoints();
     }
 
@@ -226,6 +248,7 @@ impl World {
             set.status.available_replicas = wanted * part / 4;
             set.status.observed_generation = set.metadata.generation;
         }
+        self.follow_sizes();
         self.endpoints();
     }
 
