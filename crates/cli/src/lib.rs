@@ -2,4 +2,5 @@
 
 pub mod act;
 pub mod args;
+pub mod screen;
 pub mod show;

@@ -9,12 +9,7 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => error.exit(),
     };
-    // The sandbox tells its own story; the controller's log would drown it.
-    let level = match &cli.verb {
-        args::Verb::Sandbox(_) if cli.connection.loglevel == "info" => "warn",
-        _ => cli.connection.loglevel.as_str(),
-    };
-    let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_default();
+    let filter = tracing_subscriber::EnvFilter::try_new(cli.log_filter()).unwrap_or_default();
     let colour = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_ansi(colour).finish();
     if let Err(error) = tracing::subscriber::set_global_default(log) {
@@ -27,11 +22,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(act::act(cli)) {
+    match runtime.block_on(act::act(persona, cli)) {
         Ok(code) => code,
+        Err(error) if is_unread(&error) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{}: {error:#}", persona.spelled());
             ExitCode::FAILURE
         }
     }
+}
+
+/// `serinus get rollout web | head -1`: who reads has enough, which is nothing to complain about.
+fn is_unread(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -8,6 +8,7 @@ mod bluegreen;
 pub mod canary;
 mod delay;
 mod identity;
+mod lint;
 mod metadata;
 mod pass;
 pub mod plan;
@@ -23,6 +24,7 @@ mod status;
 mod strategy;
 pub mod update;
 
+pub use lint::lint;
 pub use plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Report, Target, Verdict, Write};
 pub use seen::{Named, Seen, Workload, names, needs_pods};
 

@@ -74,7 +74,7 @@ fn unresolved(reference: &serinus_wire::rollout::WorkloadRef, workload: &Workloa
 }
 
 /// What the contract knows and this version does not act on yet. It is refused openly, with pods and traffic left alone.
-fn unsupported(rollout: &Rollout) -> Option<Finding> {
+pub(crate) fn unsupported(rollout: &Rollout) -> Option<Finding> {
     let refuse = |path: &str| {
         Some(Finding {
             path: path.to_string(),

@@ -1,9 +1,12 @@
 //! Reads the manifests of a directory: every `*.yaml` and `*.yml`, in the order of the file names, several documents each.
 
+mod tree;
+
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use tree::{Fields, Tree};
 
 /// One object and where it was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +15,20 @@ pub struct Manifest {
     pub place: Place,
     /// The object.
     pub object: Value,
+    fields: Fields,
+}
+
+impl Manifest {
+    /// Where a field such as `spec.steps[0].setWeight` is written; where what is around it is, if it is not written at all.
+    pub fn place_of(&self, path: &str) -> Place {
+        let (line, column) = self.fields.at(path).unwrap_or((self.place.line, self.place.column));
+        Place { line, column, ..self.place.clone() }
+    }
+
+    /// Whether a field is written.
+    pub fn has(&self, path: &str) -> bool {
+        self.fields.exactly(path).is_some()
+    }
 }
 
 /// A place in a file.
@@ -84,7 +101,15 @@ pub fn of_directory(directory: &Path) -> Result<Vec<Manifest>, Unreadable> {
 /// # Errors
 /// The first thing that can't be read, with its line and column.
 pub fn of_text(file: &Path, text: &str) -> Result<Vec<Manifest>, Unreadable> {
-    let documents: Vec<Spanned<Value>> = serde_saphyr::from_multiple(text).map_err(|error| {
+    objects_of_text(file, text)?.into_iter().map(checked).collect()
+}
+
+/// Reads the documents of one file as they are, whether they are objects of Kubernetes or not.
+///
+/// # Errors
+/// The first document that is no YAML, with its line and column.
+pub fn objects_of_text(file: &Path, text: &str) -> Result<Vec<Manifest>, Unreadable> {
+    let documents: Vec<Spanned<Tree>> = serde_saphyr::from_multiple(text).map_err(|error| {
         let error = error.without_snippet();
         let reason = error.to_string();
         Unreadable { place: place(file, error.location()), reason: one_line(&reason).to_string() }
@@ -92,21 +117,25 @@ pub fn of_text(file: &Path, text: &str) -> Result<Vec<Manifest>, Unreadable> {
     let mut manifests = Vec::new();
     for document in documents {
         let place = place(file, Some(document.referenced));
-        match document.value {
+        let fields = Fields::of(&document);
+        match document.value.into_value() {
             Value::Null => {}
             Value::Object(mut list) if list.get("kind").is_some_and(|kind| kind == "List") => {
                 let Some(Value::Array(items)) = list.remove("items") else { continue };
-                for item in items {
-                    manifests.push(checked(&place, item)?);
+                for (index, object) in items.into_iter().enumerate() {
+                    let fields = fields.below(&format!("items[{index}]"));
+                    let (line, column) = fields.at("").unwrap_or((place.line, place.column));
+                    manifests.push(Manifest { place: Place { line, column, ..place.clone() }, object, fields });
                 }
             }
-            object => manifests.push(checked(&place, object)?),
+            object => manifests.push(Manifest { place, object, fields }),
         }
     }
     Ok(manifests)
 }
 
-fn checked(place: &Place, object: Value) -> Result<Manifest, Unreadable> {
+fn checked(manifest: Manifest) -> Result<Manifest, Unreadable> {
+    let object = &manifest.object;
     let missing = [
         ("apiVersion", &object["apiVersion"]),
         ("kind", &object["kind"]),
@@ -116,14 +145,14 @@ fn checked(place: &Place, object: Value) -> Result<Manifest, Unreadable> {
     .find(|(_, value)| value.as_str().is_none_or(str::is_empty));
     match missing {
         _ if !object.is_object() => Err(Unreadable {
-            place: place.clone(),
+            place: manifest.place,
             reason: "the document is not an object: apiVersion, kind and metadata are needed".into(),
         }),
         Some((field, _)) => {
             let reason = format!("{field}: Required value: every object needs a {field}");
-            Err(Unreadable { place: place.clone(), reason })
+            Err(Unreadable { place: manifest.place, reason })
         }
-        None => Ok(Manifest { place: place.clone(), object }),
+        None => Ok(manifest),
     }
 }
 
@@ -159,7 +188,30 @@ mod tests {
         let text = "# a comment\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: b}}\n";
         let all = read(text).unwrap();
         let seen: Vec<_> = all.iter().map(|m| (m.object["metadata"]["name"].as_str().unwrap(), m.place.line)).collect();
-        assert_eq!(seen, [("a", 2), ("b", 8)]);
+        assert_eq!(seen, [("a", 2), ("b", 11)]);
+    }
+
+    #[test]
+    fn fields_have_places() {
+        let text = "kind: K\napiVersion: v1\nmetadata:\n  name: a\nspec:\n  steps:\n  - setWeight: 20\n  - pause: {duration: 5}\n";
+        let one = read(text).unwrap().remove(0);
+        for (path, line, column) in [
+            ("spec.steps[0].setWeight", 7, 16),
+            ("spec.steps[1].pause.duration", 8, 23),
+            ("spec.steps[1]", 8, 5),
+            ("spec.steps[1].pause.until", 8, 5),
+            ("spec.steps[7]", 6, 3),
+            ("spec.steps", 6, 3),
+            ("spec.replicas", 5, 1),
+            ("other", 1, 1),
+        ] {
+            let place = one.place_of(path);
+            assert_eq!((place.line, place.column), (line, column), "{path}");
+        }
+        let list =
+            "kind: List\napiVersion: v1\nitems:\n- kind: K\n  apiVersion: v1\n  metadata: {name: b}\n  spec: 7\n";
+        let one = read(list).unwrap().remove(0);
+        assert_eq!((one.place.line, one.place_of("spec").line, one.place_of("spec").column), (4, 7, 9));
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Finding {
         Finding { message: format!("{path}: Forbidden: {text}"), path, hint: None }
     }
 
+    /// Whether the finding is that an object is not there which the field names, in the words of the peers.
+    pub fn is_about_absence(&self) -> bool {
+        self.message.ends_with(" not found")
+    }
+
     /// The same finding with a remedy.
     #[must_use]
     pub fn hint(mut self, remedy: impl Into<String>) -> Finding {

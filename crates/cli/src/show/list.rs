@@ -1,9 +1,13 @@
 //! `list rollouts`: one line for each, in columns that stay where they are while lines are added.
 
 use super::phase::phase;
+use super::text::{Paint, Text, table};
 use super::world::{set_weight, step, strategy};
+use super::{age, run};
 use jiff::Timestamp;
-use serinus_wire::Rollout;
+use serde::Deserialize as _;
+use serde_json::Value;
+use serinus_wire::{Rollout, Time};
 
 /// Which columns there are, and how wide the two are that depend on names.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +64,46 @@ impl Columns {
         cells.extend(rest.iter().zip(widths).map(|(text, width)| format!("{text:<width$}")));
         cells.join("  ")
     }
+}
+
+/// `list experiments`: the table.
+pub fn experiments(objects: &[Value], namespaces: bool, now: Timestamp) -> String {
+    let head = ["NAMESPACE", "NAME", "STATUS", "DURATION", "REMAINING", "AGE"].map(Text::plain).to_vec();
+    let mut rows = vec![head];
+    rows.extend(objects.iter().map(|object| experiment(object, now)));
+    if !namespaces {
+        for row in &mut rows {
+            row.remove(0);
+        }
+    }
+    table(&rows, Paint::Plain)
+}
+
+fn experiment(object: &Value, now: Timestamp) -> Vec<Text> {
+    let meta = run::metadata(object);
+    let time = |path: &str| object.pointer(path).and_then(|at| Time::deserialize(at).ok());
+    let wanted = object["spec"]["duration"].as_str().and_then(seconds);
+    let (since, dash) = (time("/status/availableAt"), || "-".to_string());
+    let running = object["status"]["phase"] == "Running";
+    let left = wanted
+        .zip(since)
+        .filter(|_| running)
+        .map(|(wanted, since)| age::span((since.0.as_second() + wanted - now.as_second()).max(0)));
+    [
+        meta.namespace.clone(),
+        meta.name.clone(),
+        object["status"]["phase"].as_str().unwrap_or_default().to_string(),
+        wanted.map_or_else(dash, age::span),
+        left.unwrap_or_else(dash),
+        age::age(meta.creation_timestamp, now),
+    ]
+    .map(Text::from)
+    .to_vec()
+}
+
+fn seconds(duration: &str) -> Option<i64> {
+    let whole = duration.parse().ok();
+    whole.or_else(|| Some(serinus_gocompat::duration::parse(duration)? / 1_000_000_000))
 }
 
 #[cfg(test)]

@@ -12,5 +12,5 @@ pub mod set;
 pub mod text;
 pub mod world;
 
-pub use picture::picture;
+pub use picture::{experiment_picture, picture};
 pub use world::World;

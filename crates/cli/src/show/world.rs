@@ -1,6 +1,7 @@
 //! Everything a picture of one rollout is drawn from, as plain data.
 
 use super::pod::Pod;
+use super::run;
 use super::set::{self, Role};
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,8 +27,8 @@ pub struct World {
 /// Objects as they come from the server.
 #[derive(Clone, Debug, Default)]
 pub struct Raw {
-    /// The rollout.
-    pub rollout: Value,
+    /// What the picture is of: a rollout or an experiment.
+    pub top: Value,
     /// ReplicaSets.
     pub sets: Vec<Value>,
     /// Pods.
@@ -44,13 +45,18 @@ impl World {
     /// # Errors
     /// The text says what is wrong with the rollout.
     pub fn read(raw: &Raw) -> Result<World, String> {
-        Ok(World {
-            rollout: Rollout::read(raw.rollout.clone())?,
+        Ok(World { rollout: Rollout::read(raw.top.clone())?, ..World::around(raw) })
+    }
+
+    /// The same without a rollout in it.
+    pub fn around(raw: &Raw) -> World {
+        World {
+            rollout: Rollout::default(),
             sets: raw.sets.iter().filter_map(|set| ReplicaSet::deserialize(set).ok()).collect(),
             pods: raw.pods.iter().map(Pod::read).collect(),
             experiments: raw.experiments.clone(),
             runs: raw.runs.clone(),
-        })
+        }
     }
 
     /// The sets that an object owns, newest revision first.
@@ -74,13 +80,13 @@ impl World {
         pods
     }
 
-    /// Images that run, with the roles of the sets that run them.
-    pub fn images(&self) -> Vec<(String, Vec<Role>)> {
+    /// Images that run for an object or its experiments, with the roles of the sets that run them.
+    pub fn images(&self, uid: &str) -> Vec<(String, Vec<Role>)> {
         let mut images: Vec<(String, Vec<Role>)> = Vec::new();
-        let own = self.sets_of(&self.rollout.metadata.uid);
-        let of_experiments = self.experiments.iter().filter_map(|experiment| experiment["metadata"]["uid"].as_str());
-        let foreign = of_experiments.flat_map(|uid| self.sets_of(uid));
-        for set in own.into_iter().chain(foreign).filter(|set| set.status.replicas > 0) {
+        let experiments = run::owned(&self.experiments, uid).into_iter().map(|one| run::metadata(one).uid);
+        let owners = std::iter::once(uid.to_string()).chain(experiments);
+        let sets: Vec<&ReplicaSet> = owners.flat_map(|uid| self.sets_of(&uid)).collect();
+        for set in sets.into_iter().filter(|set| set.status.replicas > 0) {
             let roles = set::roles(&self.rollout, set);
             for image in images_of(&set.spec.template) {
                 match images.iter_mut().find(|(known, _)| *known == image) {

@@ -16,6 +16,9 @@ pub enum ClientError {
         /// The server's own sentence, with a remedy where one is known.
         message: String,
     },
+    /// The server has no such kind.
+    #[error("the server does not know {0}: install the CRDs (`serinus crd`), or check --context")]
+    UnknownKind(String),
     /// The way to the server is not described well enough.
     #[error("{0}")]
     Config(String),
@@ -41,6 +44,7 @@ impl ClientError {
     pub fn code(&self) -> Option<u16> {
         match self {
             ClientError::Refused { code, .. } => Some(*code),
+            ClientError::UnknownKind(_) => Some(404),
             ClientError::Config(_) | ClientError::Unreachable(_) | ClientError::Timeout { .. } => None,
         }
     }
@@ -48,6 +52,24 @@ impl ClientError {
     /// There is no such object or kind.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)
+    }
+
+    /// There is no such kind.
+    pub fn is_unknown_kind(&self) -> bool {
+        matches!(self, ClientError::UnknownKind(_))
+    }
+
+    /// Asking again will not help: the server refuses, or has not what is asked for.
+    pub fn is_final(&self) -> bool {
+        matches!(self.code(), Some(401 | 403 | 404))
+    }
+
+    /// The same, with the address named when it leads nowhere.
+    pub(super) fn about(self, address: &str) -> ClientError {
+        match self {
+            ClientError::UnknownKind(_) => ClientError::UnknownKind(address.to_string()),
+            error => error,
+        }
     }
 
     /// Somebody else wrote the object meanwhile.
@@ -60,13 +82,16 @@ impl From<kube::Error> for ClientError {
     fn from(error: kube::Error) -> ClientError {
         match error {
             kube::Error::Api(status) => {
+                if status.code == 404 && NO_SUCH_PATH.contains(&status.message.trim()) {
+                    return ClientError::UnknownKind("this kind".to_string());
+                }
                 let message = match (status.code, status.message.as_str()) {
                     (401, _) => {
                         "the server did not accept the credentials: log in again or check --user, --token and --kubeconfig"
                             .to_string()
                     }
-                    (404, "404 page not found" | "the server could not find the requested resource") => {
-                        "the server does not know this kind: install the CRDs, or check --context".to_string()
+                    (403, text) => {
+                        format!("{}: ask for that right, or check --context, --user and --as", one_line(text))
                     }
                     (code, "") => format!("the server answered {code} {}", status.reason),
                     (_, text) => one_line(text),
@@ -77,6 +102,9 @@ impl From<kube::Error> for ClientError {
         }
     }
 }
+
+/// What a server says of an address that leads nowhere. Of an object that is not there it names the object.
+const NO_SUCH_PATH: [&str; 2] = ["404 page not found", "the server could not find the requested resource"];
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,6 +1,6 @@
 //! Lists that keep themselves current.
 
-use super::{Cluster, Resource};
+use super::{ClientError, Cluster, Resource};
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use kube::Api;
@@ -42,14 +42,14 @@ impl Selection {
 }
 
 impl Cluster {
-    /// The selected objects as they are now, and again as a whole after each change. Failures are tried again for ever;
-    /// the stream does not end.
+    /// The selected objects as they are now, and again as a whole after each change. A server that refuses is an item;
+    /// other failures are tried again for ever. The stream does not end.
     pub fn follow(
         &self,
         resource: &Resource,
         namespace: Option<&str>,
         selection: &Selection,
-    ) -> BoxStream<'static, Vec<Value>> {
+    ) -> BoxStream<'static, Result<Vec<Value>, ClientError>> {
         let kind = ApiResource {
             group: resource.group.to_string(),
             version: resource.version.to_string(),
@@ -68,7 +68,9 @@ impl Cluster {
         config.label_selector.clone_from(&selection.labels);
         config.field_selector.clone_from(&selection.fields);
         let events = watcher(api, config).default_backoff().boxed();
-        stream::unfold((events, Shown::default()), next).boxed()
+        let address = resource.collection(namespace);
+        let named = move |item: Item| item.map_err(|error| error.about(&address));
+        stream::unfold((events, Shown::default()), next).map(named).boxed()
     }
 }
 
@@ -81,19 +83,38 @@ struct Shown {
 
 type Events = BoxStream<'static, watcher::Result<watcher::Event<DynamicObject>>>;
 
-async fn next((mut events, mut shown): (Events, Shown)) -> Option<(Vec<Value>, (Events, Shown))> {
+type Item = Result<Vec<Value>, ClientError>;
+
+async fn next((mut events, mut shown): (Events, Shown)) -> Option<(Item, (Events, Shown))> {
     loop {
         let changed = match events.next().await? {
             Ok(event) => shown.take(event),
-            Err(error) => {
-                tracing::debug!(%error, "a watch failed and is tried again");
-                false
-            }
+            Err(error) => match final_refusal(error) {
+                Some(refusal) => return Some((Err(refusal), (events, shown))),
+                None => false,
+            },
         };
         if changed {
-            return Some((shown.objects.values().cloned().collect(), (events, shown)));
+            return Some((Ok(shown.objects.values().cloned().collect()), (events, shown)));
         }
     }
+}
+
+/// The refusal, unless asking again may help.
+fn final_refusal(error: watcher::Error) -> Option<ClientError> {
+    use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
+            let error = ClientError::from(error);
+            if error.is_final() {
+                return Some(error);
+            }
+            tracing::warn!("{error}; trying again");
+        }
+        // The server forgot what happened since: the list is read anew.
+        error => tracing::debug!(%error, "a watch ended and is begun anew"),
+    }
+    None
 }
 
 impl Shown {

@@ -41,6 +41,11 @@ pub const ROLLOUT: Resource = resource("argoproj.io", "v1alpha1", "Rollout", "ro
 pub const EXPERIMENT: Resource = resource("argoproj.io", "v1alpha1", "Experiment", "experiments");
 /// `argoproj.io/v1alpha1` AnalysisRun.
 pub const ANALYSIS_RUN: Resource = resource("argoproj.io", "v1alpha1", "AnalysisRun", "analysisruns");
+/// `argoproj.io/v1alpha1` AnalysisTemplate.
+pub const ANALYSIS_TEMPLATE: Resource = resource("argoproj.io", "v1alpha1", "AnalysisTemplate", "analysistemplates");
+/// `argoproj.io/v1alpha1` ClusterAnalysisTemplate, which belongs to no namespace.
+pub const CLUSTER_ANALYSIS_TEMPLATE: Resource =
+    resource("argoproj.io", "v1alpha1", "ClusterAnalysisTemplate", "clusteranalysistemplates");
 /// `apps/v1` ReplicaSet.
 pub const REPLICA_SET: Resource = resource("apps", "v1", "ReplicaSet", "replicasets");
 /// `apps/v1` Deployment.
@@ -210,6 +215,23 @@ impl Cluster {
         self.send(Method::POST, &resource.collection(Some(namespace)), Some("application/json"), object).await
     }
 
+    /// Reads one object that belongs to no namespace.
+    ///
+    /// # Errors
+    /// The server refused or did not answer.
+    pub async fn get_wide(&self, resource: &Resource, name: &str) -> Result<Value, ClientError> {
+        let address = format!("{}/{}", resource.collection(None), escaped(name));
+        self.send(Method::GET, &address, None, &Value::Null).await
+    }
+
+    /// Creates one object that belongs to no namespace.
+    ///
+    /// # Errors
+    /// The server refused or did not answer.
+    pub async fn create_wide(&self, resource: &Resource, object: &Value) -> Result<Value, ClientError> {
+        self.send(Method::POST, &resource.collection(None), Some("application/json"), object).await
+    }
+
     /// Version of the server, for example `v1.33.1`.
     ///
     /// # Errors
@@ -236,9 +258,9 @@ impl Cluster {
             request.body(bytes).map_err(|error| ClientError::config(format!("address {address}: {error}"), ""))?;
         let answer = self.client.request::<Value>(request);
         match self.timeout {
-            None => Ok(answer.await?),
+            None => answer.await.map_err(|error| ClientError::from(error).about(address)),
             Some(limit) => match tokio::time::timeout(limit, answer).await {
-                Ok(answer) => Ok(answer?),
+                Ok(answer) => answer.map_err(|error| ClientError::from(error).about(address)),
                 Err(_) => Err(ClientError::Timeout { after: limit }),
             },
         }

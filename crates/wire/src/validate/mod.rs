@@ -41,6 +41,36 @@ pub fn rollout(rollout: &Rollout, around: &Around<'_>) -> Option<Finding> {
         .or_else(|| references::check(rollout, around))
 }
 
+/// Everything that is wrong with a Rollout, as far as its parts can be judged one by one; for people who want to mend all
+/// of it at once. Empty exactly when [`rollout`] finds nothing.
+pub fn everything(rollout: &Rollout, around: &Around<'_>) -> Vec<Finding> {
+    let mut all = rollout.findings.clone();
+    let unread: Vec<String> = all.iter().map(|finding| finding.path.clone()).collect();
+    let parts = [
+        not_negative("spec.replicas", rollout.spec.replicas),
+        selector::check(rollout),
+        template_beside_workload(rollout, around),
+        template_if_known(rollout, around),
+        numbers(rollout),
+        strategy::check(rollout),
+    ];
+    let findings = parts.into_iter().flatten().chain(each_step(rollout)).chain(references::all(rollout, around));
+    for finding in findings {
+        // What could not be read was left out: that it is missing now is no finding of its own.
+        let follows = unread.iter().any(|path| finding.path.starts_with(path) || path.starts_with(&finding.path));
+        if !follows && !all.contains(&finding) {
+            all.push(finding);
+        }
+    }
+    all
+}
+
+fn each_step(rollout: &Rollout) -> impl Iterator<Item = Finding> {
+    let canary = rollout.canary();
+    let steps = canary.and_then(|canary| canary.steps.as_deref()).unwrap_or_default().iter().enumerate();
+    steps.filter_map(move |(index, step)| steps::check(canary?, index, step))
+}
+
 /// The message of the `InvalidSpec` condition.
 pub fn invalid_message(name: &str, finding: &Finding) -> String {
     format!("The Rollout \"{name}\" is invalid: {}", finding.message)

@@ -9,10 +9,14 @@ use serde_json::Value;
 
 /// The first thing that is wrong with what the Rollout refers to.
 pub(super) fn check(rollout: &Rollout, around: &Around<'_>) -> Option<Finding> {
-    services(rollout).into_iter().find_map(|(path, name)| service(rollout, around, path, name)).or_else(|| {
-        let canary = rollout.canary()?;
-        nginx(canary, around).or_else(|| alb(canary, around))
-    })
+    all(rollout, around).into_iter().next()
+}
+
+/// What is wrong with each object that the Rollout refers to.
+pub(super) fn all(rollout: &Rollout, around: &Around<'_>) -> Vec<Finding> {
+    let services = services(rollout).into_iter().filter_map(|(path, name)| service(rollout, around, path, name));
+    let routed = rollout.canary().map(|canary| [nginx(canary, around), alb(canary, around)]);
+    services.chain(routed.into_iter().flatten().flatten()).collect()
 }
 
 /// Path and name of each Service that is named.
