@@ -71,7 +71,8 @@ fn owned(kind: &str, name: &str, owner: &Value, revision: &str, status: Value) -
     let owner = json!({"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
         "uid": owner["metadata"]["uid"], "controller": true});
     json!({
-        "apiVersion": "argoproj.io/v1alpha1", "kind": kind, "spec": {"duration": "1h"}, "status": status,
+        "apiVersion": "argoproj.io/v1alpha1", "kind": kind, "status": status,
+        "spec": if kind == "Experiment" { json!({"duration": "1h", "templates": []}) } else { json!({"metrics": []}) },
         "metadata": {"name": name, "namespace": NS, "ownerReferences": [owner],
             "annotations": {"rollout.argoproj.io/revision": revision}},
     })
@@ -82,8 +83,10 @@ async fn a_rollout_is_a_tree() {
     let world = World::at_a_pause().await;
     let rollout = world.rollout("web");
     let measured = json!([{"phase": "Failed", "startedAt": jiff::Timestamp::now(), "metadata": {"job-name": "web-job"}}, {"phase": "Error"}]);
-    let metrics =
-        json!([{"name": "a", "successful": 2, "failed": 3}, {"name": "b", "error": 1, "measurements": measured}]);
+    let metrics = json!([
+        {"name": "a", "phase": "Failed", "successful": 2, "failed": 3},
+        {"name": "b", "phase": "Error", "error": 1, "measurements": measured},
+    ]);
     let run = owned("AnalysisRun", "web-run", &rollout, "2", json!({"phase": "Failed", "metricResults": metrics}));
     world.model.apply(&run).unwrap();
     let experiment = owned("Experiment", "web-exp", &rollout, "1", json!({"phase": "Running"}));

@@ -51,9 +51,11 @@ async fn each_verb_is_one_small_patch() {
         ),
     ];
     // The rollout stands still: with `paused` the controller changes neither step nor hash between the verbs.
-    for (kind, name) in [("Experiment", "exp"), ("AnalysisRun", "run")] {
+    for (kind, name, spec) in
+        [("Experiment", "exp", json!({"templates": []})), ("AnalysisRun", "run", json!({"metrics": []}))]
+    {
         let meta = json!({"name": name, "namespace": NS});
-        let object = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": meta, "spec": {}});
+        let object = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": meta, "spec": spec});
         world.model.apply(&object).unwrap();
     }
     for (args, out, line, patch) in steps {
@@ -114,8 +116,7 @@ async fn a_kind_without_a_status_of_its_own_is_patched_as_a_whole() {
 async fn what_files_hold_is_created() {
     let world = World::new().await;
     let rollout = support::rollout("web").to_string();
-    let template =
-        "apiVersion: argoproj.io/v1alpha1\nkind: ClusterAnalysisTemplate\nmetadata: {name: rate}\nspec: {}\n";
+    let template = "apiVersion: argoproj.io/v1alpha1\nkind: ClusterAnalysisTemplate\nmetadata: {name: rate}\nspec: {metrics: []}\n";
     std::fs::write(world.home.path().join("all.yaml"), format!("{template}---\n{rollout}\n")).unwrap();
     let said = world.run(&["create", "-f", "all.yaml"]).await;
     let wanted = "clusteranalysistemplate.argoproj.io/rate created\nrollout.argoproj.io/web created\n";
