@@ -4,7 +4,6 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::path::Path;
 use support::{NS, World, said};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
@@ -206,8 +205,4 @@ async fn the_name_of_the_file_is_the_name_it_answers_to() {
         let said = world.run_as(&program, &["completion", "bash"], "").await;
         assert!(said.out.contains("complete -F ") && said.out.contains(&format!(" {file}\n")), "{}", said.out);
     }
-    assert_eq!(
-        world.run_as(Path::new(env!("CARGO_BIN_EXE_serinus")), &["version", "--short"], "").await.out,
-        concat!(env!("CARGO_PKG_VERSION"), "\n")
-    );
 }

@@ -71,7 +71,9 @@ async fn explain(at: &At, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The number of this program; without `short` also what it is built for.
 fn version(persona: Persona, short: bool) -> std::io::Result<()> {
-    let number = env!("CARGO_PKG_VERSION");
-    say(&if short { number.to_string() } else { format!("{}: v{number}", persona.program()) })
+    let number = format!("{}: v{}", persona.program(), env!("CARGO_PKG_VERSION"));
+    let platform = format!("  Platform: {}/{}", std::env::consts::OS, std::env::consts::ARCH);
+    say(&if short { number } else { format!("{number}\n{platform}") })
 }

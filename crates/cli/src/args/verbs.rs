@@ -266,7 +266,7 @@ pub struct Completion {
 /// `version`.
 #[derive(Debug, Args)]
 pub struct Version {
-    /// The number alone
+    /// Without the platform
     #[arg(long)]
     pub short: bool,
 }
