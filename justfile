@@ -33,6 +33,14 @@ lab *args:
 suite *args:
     lab/suite {{args}}
 
+# the same manifests and acts under the real Argo Rollouts controller and under ours, and where they differ
+parity *words:
+    lab/parity {{words}}
+
+# the figures that the project promises: build, edit, sandbox, controller
+figures *names:
+    tests/figures {{names}}
+
 # everything that CI does
 ci:
     .ci/run

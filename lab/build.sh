@@ -14,14 +14,14 @@ deps() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
 }
 
-# build [COMPONENT...]: without names, all that the lab's own verbs need. One build at a time; what is built already costs nothing.
+# build [COMPONENT...]: without names, all that the lab's own verbs need; helm and argo only by name. One build at a time; what is built already costs nothing.
 build() {
   local component
   command -v go > /dev/null || die "go is not on the PATH; the components are built from Go modules"
   mkdir -p "$TOOLS"
   exec 9> "$LAB_HOME/build.lock"
   flock -n 9 || { say "another build runs; waiting for it"; flock 9; }
-  [ $# -gt 0 ] || set -- kubectl envoy kubernetes etcd kwok contour gateway_api traefik helm images
+  [ $# -gt 0 ] || set -- kubectl envoy kubernetes etcd kwok contour gateway_api traefik images
   for component; do
     case $component in
       kubectl) once "kubectl-$KUBECTL" build_kubectl ;;

@@ -43,9 +43,15 @@ EOC
 
 # The Argo Rollouts controller itself, to see what it really does with the same manifests. Arguments go to it, for example --instance-id=argo.
 argo() {
-  build argo
-  k apply --server-side --force-conflicts -f "$TOOLS/argo-$ARGO/crds" > /dev/null
+  crds
   k create namespace argo-rollouts --dry-run=client -o yaml | k apply -f - > /dev/null
   POD_NAMESPACE=argo-rollouts start argo rollouts-controller --kubeconfig="$ADMIN" --metricsPort="$ARGO_METRICS_PORT" --healthzPort="$ARGO_HEALTH_PORT" "$@"
   ready argo curl -sf "http://127.0.0.1:$ARGO_HEALTH_PORT/healthz"
+}
+
+# The resource definitions of the Argo Rollouts controller.
+crds() {
+  alive apiserver > /dev/null || die "the control plane of $LAB_NAME is not up; run: lab up"
+  build argo
+  k apply --server-side --force-conflicts -f "$TOOLS/argo-$ARGO/crds" > /dev/null
 }

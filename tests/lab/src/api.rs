@@ -50,6 +50,13 @@ impl Api {
         }
     }
 
+    /// Creates an object in a collection.
+    pub async fn create(&self, collection: &str, object: Value) -> Result<()> {
+        let (status, body) = self.ask(Method::POST, collection, "application/json", Some(object)).await?;
+        ensure!(status.is_success(), "POST {collection}: {status}: {body}");
+        Ok(())
+    }
+
     /// A JSON merge patch.
     pub async fn merge(&self, path: &str, patch: Value) -> Result<()> {
         let (status, body) = self.ask(Method::PATCH, path, "application/merge-patch+json", Some(patch)).await?;

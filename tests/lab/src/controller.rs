@@ -21,20 +21,37 @@ pub struct Controller {
     pub since: Instant,
 }
 
+/// Which controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// `serinus controller`.
+    Serinus,
+    /// The Argo Rollouts controller.
+    Argo,
+}
+
 impl Controller {
-    /// Starts it for `namespace`.
+    /// Starts the one that this run is about, for `namespace`.
     pub fn start(namespace: &str) -> Result<Self> {
+        Self::start_as(if compares() { Which::Argo } else { Which::Serinus }, namespace)
+    }
+
+    /// Starts it for `namespace`.
+    pub fn start_as(which: Which, namespace: &str) -> Result<Self> {
         let kubeconfig = settings::kubeconfig()?;
         let log = env::temp_dir().join(format!("controller-{namespace}.log"));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-        let mut command = if compares() {
-            let mut argo = Command::new("rollouts-controller");
-            argo.args(["--metricsPort=0", "--healthzPort=0"]).env("POD_NAMESPACE", namespace);
-            argo
-        } else {
-            let mut serinus = Command::new(settings::serinus()?);
-            serinus.args(["controller", "--metricsport=0", "--healthzPort=0"]);
-            serinus
+        let mut command = match which {
+            Which::Argo => {
+                let mut argo = Command::new("rollouts-controller");
+                argo.args(["--metricsPort=0", "--healthzPort=0"]).env("POD_NAMESPACE", namespace);
+                argo
+            }
+            Which::Serinus => {
+                let mut serinus = Command::new(settings::serinus()?);
+                serinus.args(["controller", "--metricsport=0", "--healthzPort=0"]);
+                serinus
+            }
         };
         command
             .args(["--namespaced", "--leader-elect=false", "--namespace", namespace, "--kubeconfig"])

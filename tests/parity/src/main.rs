@@ -1,0 +1,103 @@
+//! `parity [WORD...]`: plays all scenarios whose title has every word, and ends with 1 when the two controllers differ.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::env;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde_json::json;
+use serinus_tests_lab::api::Api;
+use serinus_tests_lab::controller::{Controller, Which};
+use serinus_tests_parity::compare::{History, compare};
+use serinus_tests_parity::play::Side;
+use serinus_tests_parity::record::Record;
+use serinus_tests_parity::scenario::{self, Scenario};
+use serinus_tests_parity::summary::Summary;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Scenarios that are played at the same time: more would measure the machine.
+const AT_ONCE: usize = 24;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let mut scenarios = scenario::all();
+    scenarios.retain(|scenario| words.iter().all(|word| scenario.title.contains(word.as_str())));
+    let at_once = env::var("AT_ONCE").ok().and_then(|n| n.parse().ok()).unwrap_or(AT_ONCE);
+
+    let api = Arc::new(Api::open().await?);
+    let mut follows = JoinSet::new();
+    let argo = side(&api, "argo", &mut follows).await?;
+    let ours = side(&api, "ours", &mut follows).await?;
+    let _controllers =
+        (Controller::start_as(Which::Argo, &argo.namespace)?, Controller::start_as(Which::Serinus, &ours.namespace)?);
+
+    let free = Arc::new(Semaphore::new(at_once));
+    let mut plays = JoinSet::new();
+    let total = scenarios.len();
+    for (n, scenario) in scenarios.into_iter().enumerate() {
+        let (argo, ours, free) = (argo.clone(), ours.clone(), free.clone());
+        plays.spawn(async move {
+            let _turn = free.acquire_owned().await;
+            let name = format!("s{n}");
+            (play(&argo, &ours, &scenario, &name).await, scenario.title)
+        });
+    }
+    let mut summary = Summary::default();
+    loop {
+        tokio::select! {
+            Some(ended) = follows.join_next() => ended??,
+            played = plays.join_next() => {
+                let Some(played) = played else { break };
+                note(&mut summary, played?);
+                eprint!("\r{} of {total} played", summary.played + summary.broken.len());
+            }
+        }
+    }
+    eprintln!();
+    println!("{summary}");
+    Ok(if summary.agrees() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A fresh namespace and what happens in it.
+async fn side(api: &Arc<Api>, namespace: &str, follows: &mut JoinSet<Result<()>>) -> Result<Side> {
+    let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+    api.create("/api/v1/namespaces", body).await?;
+    let record = Record::default();
+    follows.spawn(record.clone().follow(api.clone(), namespace.to_owned()));
+    Ok(Side { api: api.clone(), namespace: namespace.to_owned(), record })
+}
+
+/// Where each difference was seen, or why the scenario was not played to the end.
+type Played = Result<Vec<(serinus_tests_parity::compare::Difference, String)>>;
+
+async fn play(argo: &Side, ours: &Side, scenario: &Scenario, name: &str) -> Played {
+    let (argo_marks, ours_marks) = tokio::join!(argo.play(scenario, name), ours.play(scenario, name));
+    let (argo_marks, ours_marks) = (argo_marks?, ours_marks?);
+    let (argo_story, ours_story) = (argo.record.story(name), ours.record.story(name));
+    let found = compare(
+        &History { name, entries: &argo_story.0, marks: &argo_marks, hashes: &argo_story.1 },
+        &History { name, entries: &ours_story.0, marks: &ours_marks, hashes: &ours_story.1 },
+    );
+    let place = |act: usize| format!("{} ({name}), after act {}: {:?}", scenario.title, act + 1, scenario.script[act]);
+    Ok(found
+        .into_iter()
+        .enumerate()
+        .flat_map(|(act, found)| found.into_iter().map(move |one| (one, place(act))))
+        .collect())
+}
+
+fn note(summary: &mut Summary, (played, title): (Played, String)) {
+    match played {
+        Ok(found) => {
+            summary.played += 1;
+            for (difference, place) in found {
+                summary.add(difference, &place);
+            }
+        }
+        Err(error) => summary.broken.push(format!("{title}: {error:#}")),
+    }
+}

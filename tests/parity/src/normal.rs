@@ -1,0 +1,211 @@
+//! What two controllers must agree on, taken out of the objects: without times, identities, and the names that differ from scenario to scenario.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+const HASH: &str = "rollouts-pod-template-hash";
+const DEADLINE: &str = "scale-down-deadline";
+
+/// The kinds that are watched, with the part of their path after the group and namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Rollouts.
+    Rollout,
+    /// ReplicaSets.
+    ReplicaSet,
+    /// Services.
+    Service,
+    /// Ingresses.
+    Ingress,
+    /// Events on Rollouts.
+    Event,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 5] = [Kind::Rollout, Kind::ReplicaSet, Kind::Service, Kind::Ingress, Kind::Event];
+
+    /// The path of its collection in a namespace.
+    pub fn collection(self, namespace: &str) -> String {
+        let (group, plural) = match self {
+            Kind::Rollout => ("/apis/argoproj.io/v1alpha1", "rollouts"),
+            Kind::ReplicaSet => ("/apis/apps/v1", "replicasets"),
+            Kind::Service => ("/api/v1", "services"),
+            Kind::Ingress => ("/apis/networking.k8s.io/v1", "ingresses"),
+            Kind::Event => ("/api/v1", "events"),
+        };
+        format!("{group}/namespaces/{namespace}/{plural}")
+    }
+}
+
+/// The scenario that an object belongs to: the first word of its name, or of the name that an event is about.
+pub fn scenario_of(kind: Kind, object: &Value) -> Option<&str> {
+    let name = match kind {
+        Kind::Event if object["involvedObject"]["kind"] != "Rollout" => return None,
+        Kind::Event => &object["involvedObject"]["name"],
+        Kind::Rollout | Kind::ReplicaSet | Kind::Service | Kind::Ingress => &object["metadata"]["name"],
+    };
+    name.as_str()?.split('-').next()
+}
+
+/// What is compared of an object.
+pub fn view(kind: Kind, object: &Value) -> Value {
+    match kind {
+        Kind::Rollout => rollout(object),
+        Kind::ReplicaSet => replica_set(object),
+        Kind::Service => json!({
+            "selector": object["spec"]["selector"],
+            "annotations": object["metadata"]["annotations"],
+        }),
+        Kind::Ingress => json!({
+            "annotations": object["metadata"]["annotations"],
+            "labels": object["metadata"]["labels"],
+            "owned": owned(object),
+            "spec": object["spec"],
+        }),
+        Kind::Event => {
+            json!(format!("{} {}: {}", text(&object["type"]), text(&object["reason"]), text(&object["message"])))
+        }
+    }
+}
+
+fn rollout(object: &Value) -> Value {
+    let mut status = object["status"].clone();
+    if let Some(list) = status["conditions"].as_array() {
+        let by_type: Map<String, Value> =
+            list.iter().map(|condition| (text(&condition["type"]).to_owned(), condition.clone())).collect();
+        status["conditions"] = Value::Object(by_type);
+    }
+    timeless(&mut status);
+    let mut spec = object["spec"].clone();
+    if let Some(spec) = spec.as_object_mut() {
+        spec.remove("template");
+    }
+    json!({"annotations": object["metadata"]["annotations"], "labels": object["metadata"]["labels"], "spec": spec, "status": status})
+}
+
+fn replica_set(object: &Value) -> Value {
+    let mut annotations = object["metadata"]["annotations"].clone();
+    if let Some(deadline) = annotations.get_mut(DEADLINE) {
+        *deadline = json!("set");
+    }
+    json!({
+        "annotations": annotations,
+        "labels": object["metadata"]["labels"],
+        "owned": owned(object),
+        "size": object["spec"]["replicas"],
+        "minReadySeconds": object["spec"]["minReadySeconds"],
+        "selector": object["spec"]["selector"],
+        "existing": object["status"]["replicas"],
+        "available": object["status"]["availableReplicas"],
+    })
+}
+
+fn owned(object: &Value) -> Value {
+    let owner = &object["metadata"]["ownerReferences"][0];
+    json!({"kind": owner["kind"], "name": owner["name"], "controller": owner["controller"], "blocks": owner["blockOwnerDeletion"]})
+}
+
+/// Times become "set": that there is one matters.
+fn timeless(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                match key.as_str() {
+                    "startTime" | "lastUpdateTime" | "lastTransitionTime" | "abortedAt" | "restartedAt" => {
+                        *value = json!("set");
+                    }
+                    _ => timeless(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(timeless),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Hashes of pod templates, each with the image tag that it stands for.
+pub type Hashes = BTreeMap<String, String>;
+
+/// Learns what the hash of a ReplicaSet stands for.
+pub fn learn(hashes: &mut Hashes, set: &Value) {
+    let image = text(&set["spec"]["template"]["spec"]["containers"][0]["image"]);
+    let hash = text(&set["metadata"]["labels"][HASH]);
+    if let (Some((_, tag)), false) = (image.rsplit_once(':'), hash.is_empty()) {
+        hashes.insert(hash.to_owned(), format!("<{tag}>"));
+    }
+}
+
+/// Puts `R` for the scenario's name and the image tag for each hash, so that scenarios can be compared with each other.
+pub fn anonymous(value: &Value, scenario: &str, hashes: &Hashes) -> Value {
+    match value {
+        Value::String(text) => Value::String(words(text, scenario, hashes)),
+        Value::Array(items) => Value::Array(items.iter().map(|item| anonymous(item, scenario, hashes)).collect()),
+        Value::Object(fields) => {
+            let field = |(key, value): (&String, &Value)| (key.clone(), anonymous(value, scenario, hashes));
+            Value::Object(fields.iter().map(field).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// The same for a text.
+pub fn words(text: &str, scenario: &str, hashes: &Hashes) -> String {
+    let mut text = text.to_owned();
+    for (hash, tag) in hashes {
+        text = text.replace(hash, tag);
+    }
+    let is_word = |c: char| c.is_ascii_alphanumeric();
+    let mut out = String::new();
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find(scenario) {
+        let (before, after) = (&rest[..at], &rest[at + scenario.len()..]);
+        let whole = !before.ends_with(is_word) && !after.starts_with(is_word);
+        out.push_str(before);
+        out.push_str(if whole { "R" } else { scenario });
+        rest = after;
+    }
+    out + rest
+}
+
+/// A string, or nothing.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_hashes_of_a_scenario_are_taken_out() {
+        let hashes = Hashes::from([("6b56c8cdb4".to_owned(), "<2.0.0>".to_owned())]);
+        for (seen, wanted) in [
+            ("ReplicaSet \"s1-6b56c8cdb4\" is progressing.", "ReplicaSet \"R-<2.0.0>\" is progressing."),
+            ("s1", "R"),
+            ("s12-canary and s1-canary", "s12-canary and R-canary"),
+        ] {
+            assert_eq!(words(seen, "s1", &hashes), wanted);
+        }
+    }
+
+    #[test]
+    fn times_count_only_as_set() {
+        let seen = json!({"status": {"pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z"}],
+            "conditions": [{"type": "Healthy", "status": "True", "lastUpdateTime": "2026-01-01T00:00:00Z"}]}});
+        let status = &view(Kind::Rollout, &seen)["status"];
+        assert_eq!(status["pauseConditions"][0]["startTime"], "set");
+        assert_eq!(
+            status["conditions"]["Healthy"],
+            json!({"type": "Healthy", "status": "True", "lastUpdateTime": "set"})
+        );
+    }
+
+    #[test]
+    fn events_about_other_objects_are_nobodys() {
+        let event = |kind: &str| json!({"involvedObject": {"kind": kind, "name": "s7-x"}});
+        assert_eq!(scenario_of(Kind::Event, &event("Rollout")), Some("s7"));
+        assert_eq!(scenario_of(Kind::Event, &event("ReplicaSet")), None);
+    }
+}
