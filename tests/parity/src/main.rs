@@ -32,8 +32,10 @@ async fn main() -> Result<ExitCode> {
     let mut follows = JoinSet::new();
     let argo = side(&api, "argo", &mut follows).await?;
     let ours = side(&api, "ours", &mut follows).await?;
+    // Ours against itself tells what is chance: the order in which pods become available, for example.
+    let other = if env::var_os("PARITY_ITSELF").is_some() { Which::Serinus } else { Which::Argo };
     let _controllers =
-        (Controller::start_as(Which::Argo, &argo.namespace)?, Controller::start_as(Which::Serinus, &ours.namespace)?);
+        (Controller::start_as(other, &argo.namespace)?, Controller::start_as(Which::Serinus, &ours.namespace)?);
 
     let free = Arc::new(Semaphore::new(at_once));
     let mut plays = JoinSet::new();
