@@ -21,7 +21,7 @@ async fn first_version(name: &str) -> Result<(Scene, Controller)> {
 /// Ends the load, prints what it saw, and fails when anything was lost.
 fn nothing_lost(what: &str, load: Load) -> Result<()> {
     let all = load.finish()?;
-    println!("{what}: {all}");
+    println!("figure: {what}: {all} (target: failed: 0)");
     ensure!(all.failed() == 0, "{what} lost requests: {all}");
     Ok(())
 }
@@ -37,7 +37,7 @@ async fn an_update_shifts_the_stated_weights_and_loses_nothing() -> Result<()> {
             for weight in WEIGHTS {
                 scene.until_paused_at(&load, weight, "2.0.0").await?;
                 let seen = load.next(2000).await?;
-                println!("weight {weight}: {seen}");
+                println!("figure: weight {weight}: {seen} (target: within 3 points)");
                 if (seen.share("2.0.0") - f64::from(weight)).abs() > 3.0 {
                     wrong.push(format!("weight {weight}: {seen}"));
                 }

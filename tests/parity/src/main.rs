@@ -10,6 +10,8 @@ use anyhow::Result;
 use serde_json::json;
 use serinus_tests_lab::api::Api;
 use serinus_tests_lab::controller::{Controller, Which};
+use serinus_tests_lab::scene::PATIENCE;
+use serinus_tests_lab::wait::{Look, until};
 use serinus_tests_parity::compare::{History, compare};
 use serinus_tests_parity::play::Side;
 use serinus_tests_parity::record::Record;
@@ -66,6 +68,12 @@ async fn main() -> Result<ExitCode> {
 
 /// A fresh namespace and what happens in it.
 async fn side(api: &Arc<Api>, namespace: &str, follows: &mut JoinSet<Result<()>>) -> Result<Side> {
+    let path = format!("/api/v1/namespaces/{namespace}");
+    api.delete(&path).await?;
+    until(&format!("the namespace {namespace} of an earlier run to go"), PATIENCE, || async {
+        Ok(if api.get(&path).await?.is_none() { Look::Done(()) } else { Look::Not("still there".into()) })
+    })
+    .await?;
     let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
     api.create("/api/v1/namespaces", body).await?;
     let record = Record::default();
