@@ -197,7 +197,7 @@ pub fn sync_revision(pass: &mut Pass<'_>) {
 }
 
 /// Revision number of the Rollout; 0 when it has none yet.
-fn revision_of(rollout: &Rollout) -> i64 {
+pub fn revision_of(rollout: &Rollout) -> i64 {
     rollout.metadata.annotations.get(keys::REVISION).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 

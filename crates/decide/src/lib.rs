@@ -23,6 +23,7 @@ mod spec;
 mod status;
 mod strategy;
 pub mod update;
+mod workload;
 
 pub use lint::lint;
 pub use plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Report, Target, Verdict, Write};
@@ -82,6 +83,7 @@ fn reconcile(pass: &mut Pass<'_>) {
         return;
     }
     pass.strategy().pass(pass);
+    workload::scale_down(pass);
 }
 
 /// Keeps the generation of the workload in an annotation of the Rollout; says whether it changed.

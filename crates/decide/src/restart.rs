@@ -5,6 +5,9 @@ use crate::plan::{Kind, Op, Verdict};
 use serinus_wire::k8s::Pod;
 use serinus_wire::{Rollout, Time};
 
+/// Seconds until pods that were evicted are looked at again.
+const LOOK_AGAIN: i64 = 30;
+
 /// A restart is asked for and not done: the decision needs the pods.
 pub fn is_asked(rollout: &Rollout) -> bool {
     rollout.spec.restart_at.is_some() && rollout.spec.restart_at != rollout.status.restarted_at
@@ -40,6 +43,8 @@ pub fn reconcile(pass: &mut Pass<'_>) -> bool {
             pass.write(Kind::Pod, &pod.metadata, Op::Evict);
         }
     }
+    // Pods are not watched: somebody has to look whether they went.
+    pass.wake_at(Pass::after(pass.now, LOOK_AGAIN));
     pass.waits("restart", format!("{} pods are older than restartAt", old.len()));
     evicted
 }

@@ -2,7 +2,7 @@
 
 use crate::seen::{Seen, Workload};
 use serinus_wire::Rollout;
-use serinus_wire::rollout::Finding;
+use serinus_wire::rollout::{CanaryStrategy, Finding};
 use serinus_wire::validate::{self, Around};
 
 /// The Rollout with template and selector of its workload, or what is wrong with it.
@@ -93,10 +93,11 @@ pub(crate) fn unsupported(rollout: &Rollout) -> Option<Finding> {
         }
     }
     let canary = rollout.canary()?;
-    for (set, field) in [(canary.analysis.is_some(), "analysis"), (canary.ping_pong.is_some(), "pingPong")] {
-        if set {
-            return refuse(&format!("spec.strategy.canary.{field}"));
-        }
+    if canary.analysis.is_some() {
+        return refuse("spec.strategy.canary.analysis");
+    }
+    if let Some(plugin) = plugins(canary).into_iter().next() {
+        return Some(plugin);
     }
     if let Some(routing) = &canary.traffic_routing {
         for (set, field) in [
@@ -107,7 +108,6 @@ pub(crate) fn unsupported(rollout: &Rollout) -> Option<Finding> {
             (routing.app_mesh.is_some(), "appMesh"),
             (routing.traefik.is_some(), "traefik"),
             (routing.apisix.is_some(), "apisix"),
-            (routing.plugins.as_ref().is_some_and(|plugins| !plugins.is_empty()), "plugins"),
         ] {
             if set {
                 return refuse(&format!("spec.strategy.canary.trafficRouting.{field}"));
@@ -120,7 +120,6 @@ pub(crate) fn unsupported(rollout: &Rollout) -> Option<Finding> {
             (step.analysis.is_some(), "analysis"),
             (step.set_header_route.is_some(), "setHeaderRoute"),
             (step.set_mirror_route.is_some(), "setMirrorRoute"),
-            (step.plugin.is_some(), "plugin"),
         ] {
             if set {
                 return refuse(&format!("spec.strategy.canary.steps[{index}].{field}"));
@@ -128,4 +127,21 @@ pub(crate) fn unsupported(rollout: &Rollout) -> Option<Finding> {
         }
     }
     None
+}
+
+/// Plugins by place and name. None is built in: a Rollout that needs one says so, and is left alone.
+fn plugins(canary: &CanaryStrategy) -> Vec<Finding> {
+    let routers = canary.traffic_routing.iter().flat_map(|routing| routing.plugins.iter().flatten());
+    let routers =
+        routers.map(|(name, _)| (format!("spec.strategy.canary.trafficRouting.plugins[{name}]"), name.as_str()));
+    let steps = canary.steps.iter().flatten().enumerate();
+    let steps = steps.filter_map(|(index, step)| {
+        let plugin = step.plugin.as_ref()?;
+        Some((format!("spec.strategy.canary.steps[{index}].plugin.name"), plugin.name.as_str()))
+    });
+    let finding = |(path, name): (String, &str)| {
+        let text = format!("the plugin {name:?} is not built in");
+        Finding::forbidden(path, text).hint("use what is built in, or leave this Rollout with its present controller")
+    };
+    routers.chain(steps).map(finding).collect()
 }

@@ -71,6 +71,8 @@ fn strategy() -> impl Strategy<Value = Value> {
         let missing = if surge == 0 && missing == 0 { 1 } else { missing };
         json!({"steps": steps, "maxSurge": surge, "maxUnavailable": missing})
     });
+    let pair = json!({"pingService": "web-ping", "pongService": "web-pong"});
+    let basic = (basic, perhaps("pingPong", Just(pair))).prop_map(|(basic, pair)| together(basic, &[pair]));
     let options = vec![
         perhaps("abortScaleDownDelaySeconds", (0..60i32).prop_map(|n| json!(n))),
         prop_oneof![
@@ -257,8 +259,18 @@ fn max_weight(world: &World) -> i32 {
         .unwrap_or(100)
 }
 
-/// Pods that must stay ready: with `dynamicStableScale` those that carry what the canary does not.
+/// Pods that must stay ready: with `dynamicStableScale` those that carry what the canary does not; with a threshold no more
+/// than it asks for, because then fewer may take all the traffic.
 fn floor(world: &World, n: i32) -> i32 {
+    let threshold = world.seen.rollout.canary().and_then(|canary| canary.replica_progress_threshold.as_ref());
+    match threshold {
+        Some(threshold) if threshold.kind == "Percent" => strict_floor(world, n).min(n * threshold.value / 100),
+        Some(threshold) => strict_floor(world, n).min(threshold.value),
+        None => strict_floor(world, n),
+    }
+}
+
+fn strict_floor(world: &World, n: i32) -> i32 {
     if !world.seen.rollout.canary().is_some_and(|canary| canary.dynamic_stable_scale) {
         return n - unavailable(world);
     }

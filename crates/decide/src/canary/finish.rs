@@ -1,7 +1,7 @@
 //! How a pass ends: reset after a change, promotion, abort, or the next step (spec 2.5, part 13).
 
 use super::scale::{self, at_desired_counts};
-use super::weight;
+use super::{pair, weight};
 use crate::pass::Pass;
 use crate::plan::Verdict;
 use crate::status::pause::{CANARY_STEP, resumed};
@@ -16,6 +16,7 @@ pub fn steps_hash(pass: &Pass<'_>) -> String {
 /// What is computed anew each time.
 fn base(pass: &mut Pass<'_>) {
     status::counts::fill(pass);
+    pass.status.canary.stable_ping_pong = pass.rollout.status.canary.stable_ping_pong.clone();
     let (index, steps) = (pass.rollout.status.current_step_index, weight::step_count(&pass.rollout));
     pass.status.current_step_hash = steps_hash(pass);
     pass.status.current_step_index = if steps == 0 { None } else { Some(index.unwrap_or(0).clamp(0, steps)) };
@@ -56,6 +57,7 @@ pub fn conclude(pass: &mut Pass<'_>) {
     }
     if let Some(why) = reason_to_promote(pass, fast) {
         promotion::promote(pass, &why);
+        pair::promote(pass);
         pass.status.current_step_index = (steps > 0).then_some(steps);
     } else if pass.aborted() {
         if steps > 0 {

@@ -3,6 +3,7 @@
 pub mod counts;
 pub mod dynamic;
 mod finish;
+pub(crate) mod pair;
 pub(crate) mod scale;
 mod services;
 pub mod weight;
@@ -26,6 +27,7 @@ pub fn pass(pass: &mut Pass<'_>) {
     }
     metadata::reconcile(pass);
     identity::forget_history(pass);
+    pair::reconcile(pass);
     services::reconcile(pass);
     route::reconcile(pass);
     let scaled = !pass.halted() && scale::reconcile(pass);

@@ -1,8 +1,8 @@
 //! Sizes of the ReplicaSets of a canary (spec 2.3): stable, then new, then the rest; the first that changes ends the round.
 
 use super::counts::{self, Bounds, Size, Sizes};
-use super::dynamic;
 use super::weight::{self, Wanted};
+use super::{dynamic, pair};
 use crate::delay;
 use crate::pass::Pass;
 use crate::promotion::fully_promoted;
@@ -116,7 +116,7 @@ fn new(pass: &mut Pass<'_>) -> bool {
     let (size, _) = next(pass);
     let superseded = pass.replicas() > 0 && separate_stable(pass).is_some() && serves_stable(pass, index);
     if superseded && pass.set(index).is_some_and(|set| size < set.replicas) {
-        let (service, name) = (pass.canary().stable_service.clone(), pass.name(index));
+        let ((_, service), name) = (pair::services(&pass.rollout), pass.name(index));
         pass.waits("scale", format!("ReplicaSet {name} is kept: Service {service} still sends traffic to it"));
         return false;
     }
@@ -125,7 +125,7 @@ fn new(pass: &mut Pass<'_>) -> bool {
 
 /// With a router: the stable Service selects the set.
 fn serves_stable(pass: &Pass<'_>, index: usize) -> bool {
-    pass.has_router() && service::selects(pass, &pass.canary().stable_service, index)
+    pass.has_router() && service::selects(pass, &pair::services(&pass.rollout).1, index)
 }
 
 /// Seconds that the canary stays after an abort; absent: it follows its step.

@@ -2,7 +2,7 @@
 
 pub mod nginx;
 
-use crate::canary::{dynamic, scale, weight};
+use crate::canary::{dynamic, pair, scale, weight};
 use crate::pass::Pass;
 use crate::plan::Verdict;
 use crate::{promotion, service};
@@ -132,26 +132,23 @@ fn stable_short(pass: &Pass<'_>, canary: i32) -> Option<String> {
 
 /// Why the data plane would not reach the canary. Weight before endpoints means lost requests.
 fn canary_unreachable(pass: &Pass<'_>) -> Option<String> {
-    service::unreachable(pass, &pass.canary().canary_service, pass.sets.new_set()?)
+    service::unreachable(pass, &pair::services(&pass.rollout).0, pass.sets.new_set()?)
 }
 
 fn stable_unreachable(pass: &Pass<'_>) -> Option<String> {
-    service::unreachable(pass, &pass.canary().stable_service, pass.sets.stable_set()?)
+    service::unreachable(pass, &pair::services(&pass.rollout).1, pass.sets.stable_set()?)
 }
 
 /// Writes the weights into the status, with an event when they differ.
 fn record(pass: &mut Pass<'_>, Decision { canary, hash }: Decision) {
     let stable_hash = pass.sets.stable_set().map_or_else(String::new, |set| set.hash().to_string());
     let max = weight::max_weight(&pass.rollout);
+    let (canary_service, stable_service) = pair::services(&pass.rollout);
     let weights = TrafficWeights {
-        canary: WeightDestination {
-            weight: canary,
-            service_name: pass.canary().canary_service.clone(),
-            pod_template_hash: hash,
-        },
+        canary: WeightDestination { weight: canary, service_name: canary_service, pod_template_hash: hash },
         stable: WeightDestination {
             weight: max - canary,
-            service_name: pass.canary().stable_service.clone(),
+            service_name: stable_service,
             pod_template_hash: stable_hash,
         },
         additional: Vec::new(),

@@ -211,13 +211,13 @@ fn progress(
         };
         refresh(conditions, condition(PROGRESSING, "True", reason, text, now));
     } else if deadline(pass, conditions).is_some_and(|at| now >= at) {
-        let text = format!("ReplicaSet \"{name}\" has timed out progressing.");
+        let text = timeout_text(pass);
         set(conditions, condition(PROGRESSING, "False", DEADLINE, text, now));
     }
 }
 
 /// Something moved since the last status (spec 2.10).
-fn progressed(pass: &Pass<'_>, old: &RolloutStatus) -> bool {
+pub fn progressed(pass: &Pass<'_>, old: &RolloutStatus) -> bool {
     let new = &pass.status;
     let rest = |status: &RolloutStatus| status.replicas - status.updated_replicas;
     new.updated_replicas != old.updated_replicas
@@ -225,6 +225,12 @@ fn progressed(pass: &Pass<'_>, old: &RolloutStatus) -> bool {
         || new.ready_replicas > old.ready_replicas
         || new.available_replicas > old.available_replicas
         || pass.strategy().has_moved(old, new)
+}
+
+/// What is said when the deadline passes.
+pub fn timeout_text(pass: &Pass<'_>) -> String {
+    let name = pass.sets.new_set().map_or(pass.rollout.metadata.name.as_str(), |set| set.name());
+    format!("ReplicaSet \"{name}\" has timed out progressing.")
 }
 
 /// When the lack of progress counts as stuck; absent while it may take as long as it likes (spec 2.11).

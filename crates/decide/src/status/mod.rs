@@ -4,6 +4,7 @@ pub mod conditions;
 pub mod counts;
 pub mod pause;
 pub mod phase;
+mod stuck;
 
 use crate::pass::Pass;
 use crate::plan::{Kind, Op, Verdict};
@@ -13,6 +14,7 @@ use serinus_wire::rollout::{Finding, RolloutStatus};
 /// Finishes the status of a pass: pauses, conditions, phase, and the patch if anything differs.
 pub fn settle(pass: &mut Pass<'_>) {
     let old = pass.rollout.status.clone();
+    stuck::abort(pass);
     pass.pause.clone().settle(&old, &mut pass.status, pass.now);
     conditions::settle(pass);
     conditions::tell_pauses(pass);

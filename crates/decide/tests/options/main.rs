@@ -5,6 +5,11 @@
 mod affinity;
 mod dynamic;
 mod metadata;
+mod ping_pong;
+mod refused;
+mod rollback;
+mod stuck;
+mod workload;
 #[path = "../world/mod.rs"]
 mod world;
 

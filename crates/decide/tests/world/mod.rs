@@ -59,7 +59,7 @@ impl World {
             blind_weight: 0,
             once_active: BTreeSet::new(),
         };
-        for name in ["web-stable", "web-canary", "web-active", "web-preview"] {
+        for name in ["web-stable", "web-canary", "web-active", "web-preview", "web-ping", "web-pong"] {
             let service: Service = serde_json::from_value(json!({
                 "metadata": {"name": name, "namespace": "shop", "uid": format!("uid-{name}"), "resourceVersion": "1"},
                 "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
@@ -168,6 +168,12 @@ impl World {
                 let ingress = self.seen.ingresses.get_mut(name).unwrap();
                 *ingress = patched(ingress, patch);
                 ingress.metadata.resource_version = version;
+            }
+            (Kind::Deployment, Op::Patch(patch)) => {
+                let Workload::Found(workload) = &mut self.seen.workload else { panic!("no such workload: {write:?}") };
+                **workload = patched(&**workload, patch);
+                workload.metadata.resource_version = version;
+                workload.metadata.generation += 1;
             }
             (Kind::Pod, Op::Patch(patch)) => {
                 let pod = self.pods.iter_mut().find(|pod| &pod.metadata.name == name).unwrap();
