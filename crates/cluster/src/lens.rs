@@ -7,9 +7,9 @@ use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use serinus_wire::k8s::{EndpointSlice, Ingress, ReplicaSet, Service, Workload};
+use serinus_wire::k8s::{EndpointSlice, Ingress, Job, ReplicaSet, Service, Workload};
 use serinus_wire::rollout::Finding;
-use serinus_wire::{ObjectMeta, Rollout, keys};
+use serinus_wire::{AnalysisRun, AnalysisTemplate, ObjectMeta, Rollout, keys};
 use std::borrow::Cow;
 use std::fmt::Debug;
 
@@ -182,6 +182,45 @@ watched!(
     /// PodTemplates behind a `workloadRef`.
     PodTemplates, Workload, "", "v1", "PodTemplate", "podtemplates", read_pod_template
 );
+
+watched!(
+    /// AnalysisRuns.
+    AnalysisRuns, AnalysisRun, "argoproj.io", "v1alpha1", "AnalysisRun", "analysisruns", read_run
+);
+watched!(
+    /// AnalysisTemplates.
+    AnalysisTemplates, AnalysisTemplate, "argoproj.io", "v1alpha1", "AnalysisTemplate", "analysistemplates", read_template
+);
+watched!(
+    /// ClusterAnalysisTemplates.
+    ClusterTemplates, AnalysisTemplate, "argoproj.io", "v1alpha1", "ClusterAnalysisTemplate", "clusteranalysistemplates",
+    read_template
+);
+watched!(
+    /// Jobs of AnalysisRuns.
+    Jobs, Job, "batch", "v1", "Job", "jobs",
+    |object| read_or_bare(object, |metadata| Job { metadata, ..Default::default() })
+);
+
+fn read_run(mut object: Value) -> AnalysisRun {
+    strip(&mut object);
+    let metadata = bare_meta(&object);
+    AnalysisRun::read(&object).unwrap_or_else(|message| AnalysisRun {
+        metadata,
+        findings: vec![Finding { path: "metadata".to_string(), message, hint: None }],
+        ..AnalysisRun::default()
+    })
+}
+
+fn read_template(mut object: Value) -> AnalysisTemplate {
+    strip(&mut object);
+    let metadata = bare_meta(&object);
+    AnalysisTemplate::read(&object).unwrap_or_else(|message| AnalysisTemplate {
+        metadata,
+        findings: vec![Finding { path: "metadata".to_string(), message, hint: None }],
+        ..AnalysisTemplate::default()
+    })
+}
 
 fn read_rollout(mut object: Value) -> Rollout {
     strip(&mut object);

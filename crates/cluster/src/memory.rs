@@ -59,7 +59,9 @@ impl Remembered {
 
     /// Expects what a pass has taught. Pods are not cached: nothing can be expected of them.
     pub fn expect(&mut self, expected: Vec<(Target, Want)>) {
-        for (target, want) in expected.into_iter().filter(|(target, _)| target.kind != Kind::Pod) {
+        for (target, want) in
+            expected.into_iter().filter(|(target, _)| !matches!(target.kind, Kind::Pod | Kind::AnalysisRun | Kind::Job))
+        {
             self.expectations.expect(target, want, Instant::now());
         }
     }
@@ -99,7 +101,7 @@ fn shown(caches: &Caches, target: &Target) -> Option<Shown> {
         Kind::Deployment => caches.deployments.peek().get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Service => caches.services.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Ingress => caches.ingresses.get(namespace, name).map(|lens| of(lens.meta())),
-        Kind::Pod => None,
+        Kind::Pod | Kind::AnalysisRun | Kind::Job => None,
     }
 }
 
@@ -117,7 +119,7 @@ fn read(seen: &Seen, target: &Target) -> Option<Shown> {
         },
         Kind::Service => seen.services.get(name).map(|service| of(&service.metadata)),
         Kind::Ingress => seen.ingresses.get(name).map(|ingress| of(&ingress.metadata)),
-        Kind::Pod => None,
+        Kind::Pod | Kind::AnalysisRun | Kind::Job => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One write as one HTTP request, with its guard inside: the API server refuses it when the object is not the one seen.
 
-use crate::lens::{Deployments, Ingresses, ReplicaSets, Rollouts, Services, Watched};
+use crate::lens::{AnalysisRuns, Deployments, Ingresses, Jobs, ReplicaSets, Rollouts, Services, Watched};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{Request, request};
 use serde_json::{Value, json};
@@ -89,6 +89,8 @@ fn collection(target: &Target) -> String {
         Kind::Service => of::<Services>(namespace),
         Kind::Ingress => of::<Ingresses>(namespace),
         Kind::Pod => format!("/api/v1/namespaces/{namespace}/pods"),
+        Kind::AnalysisRun => of::<AnalysisRuns>(namespace),
+        Kind::Job => of::<Jobs>(namespace),
     }
 }
 

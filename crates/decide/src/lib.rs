@@ -4,6 +4,7 @@
 //! next wake-up, and a report that names every reason it waits. No I/O, no clock, no randomness, no panic.
 
 mod affinity;
+pub mod analysis;
 mod bluegreen;
 pub mod canary;
 mod delay;

@@ -79,6 +79,10 @@ pub enum Kind {
     Ingress,
     /// `v1`.
     Pod,
+    /// `argoproj.io/v1alpha1`.
+    AnalysisRun,
+    /// `batch/v1`.
+    Job,
 }
 
 /// What must hold for a write to be made. A conflict means: look again, never retry blindly.

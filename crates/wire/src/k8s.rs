@@ -174,3 +174,35 @@ pub struct TargetRef {
     /// Its name.
     pub name: String,
 }
+
+/// `batch/v1` Job, as far as an analysis looks at it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Job {
+    /// Metadata.
+    pub metadata: ObjectMeta,
+    /// Reached state.
+    pub status: JobStatus,
+}
+
+/// `status` of a Job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JobStatus {
+    /// Conditions: `Complete` or `Failed` when it is over.
+    #[serde(deserialize_with = "null_as_default")]
+    pub conditions: Vec<JobCondition>,
+}
+
+/// One condition of a Job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JobCondition {
+    /// `Complete`, `Failed` …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// One sentence.
+    pub message: String,
+}
