@@ -1,8 +1,9 @@
-//! Events on Rollouts: queued in the order of the acts, written one after the other, never in the way of a decision.
+//! Events on Rollouts and AnalysisRuns: queued in the order of the acts, written one after the other, never in the way of a decision.
 //!
 //! A full queue or a server that will not have an event costs that event; the metrics count it.
 
 use crate::Clock;
+use crate::lens::{Rollouts, Watched};
 use crate::metrics::Metrics;
 use jiff::Timestamp;
 use kube::Client;
@@ -10,7 +11,7 @@ use kube::api::PostParams;
 use kube::core::Request;
 use serde_json::{Value, json};
 use serinus_decide::{Note, NoteType};
-use serinus_wire::{Rollout, Time, keys};
+use serinus_wire::{ObjectMeta, Rollout, Time, keys};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,6 +26,21 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long one try may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The object of `argoproj.io` that an event is about.
+pub(crate) struct About<'a> {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its metadata.
+    pub meta: &'a ObjectMeta,
+}
+
+impl<'a> About<'a> {
+    /// A Rollout.
+    pub fn rollout(rollout: &'a Rollout) -> About<'a> {
+        About { kind: Rollouts::KIND, meta: &rollout.metadata }
+    }
+}
 
 /// Takes events; cheap to clone.
 #[derive(Clone)]
@@ -43,20 +59,16 @@ impl Events {
         (Events { queue, clock, metrics, instance, serial: Arc::default() }, written)
     }
 
-    /// Queues one event on `rollout`.
-    pub fn note(&self, rollout: &Rollout, note: &Note) {
-        let kind = type_name(note.kind);
-        self.metrics.event(&rollout.metadata.namespace, &rollout.metadata.name, kind, &note.reason);
-        tracing::info!(
-            namespace = rollout.metadata.namespace,
-            rollout = rollout.metadata.name,
-            kind,
-            reason = note.reason,
-            "{}",
-            note.message
-        );
+    /// Queues one event on an object.
+    pub fn note(&self, about: &About<'_>, note: &Note) {
+        let (kind, meta) = (type_name(note.kind), about.meta);
+        if about.kind == Rollouts::KIND {
+            self.metrics.event(&meta.namespace, &meta.name, kind, &note.reason);
+        }
+        let (namespace, name) = (&meta.namespace, &meta.name);
+        tracing::info!(namespace, object = about.kind, name, kind, reason = note.reason, "{}", note.message);
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let event = event(rollout, note, self.clock.now(), serial, &self.instance);
+        let event = event(about, note, self.clock.now(), serial, &self.instance);
         if self.queue.try_send(event).is_err() {
             self.metrics.event_lost();
         }
@@ -71,8 +83,8 @@ fn type_name(kind: NoteType) -> &'static str {
 }
 
 /// The event as the API takes it. Its name sorts by time.
-fn event(rollout: &Rollout, note: &Note, now: Timestamp, serial: u64, instance: &str) -> Value {
-    let meta = &rollout.metadata;
+fn event(about: &About<'_>, note: &Note, now: Timestamp, serial: u64, instance: &str) -> Value {
+    let meta = about.meta;
     let stamp = now.as_nanosecond().saturating_add(i128::from(serial % 1_000_000));
     let at = Time(now).to_string();
     let mut event = json!({
@@ -80,7 +92,7 @@ fn event(rollout: &Rollout, note: &Note, now: Timestamp, serial: u64, instance: 
         "kind": "Event",
         "metadata": {"name": format!("{}.{stamp:x}", meta.name), "namespace": meta.namespace},
         "involvedObject": {
-            "apiVersion": keys::API_VERSION, "kind": "Rollout", "namespace": meta.namespace, "name": meta.name,
+            "apiVersion": keys::API_VERSION, "kind": about.kind, "namespace": meta.namespace, "name": meta.name,
             "uid": meta.uid, "resourceVersion": meta.resource_version,
         },
         "type": type_name(note.kind),
@@ -150,7 +162,8 @@ mod tests {
         rollout.metadata.name = "web".into();
         let note = Note { kind: NoteType::Warning, reason: "R".into(), message: "é".repeat(1000) };
         let now = Timestamp::from_second(1_800_000_000).unwrap();
-        let made: Vec<Value> = (0..3).map(|serial| event(&rollout, &note, now, serial, "two")).collect();
+        let made: Vec<Value> =
+            (0..3).map(|serial| event(&About::rollout(&rollout), &note, now, serial, "two")).collect();
         let names: Vec<&str> = made.iter().map(|event| event["metadata"]["name"].as_str().unwrap()).collect();
         assert!(names.is_sorted() && names[0] != names[1] && names[1] != names[2], "{names:?}");
         assert_eq!(made[0]["message"].as_str().unwrap().len(), 1024);

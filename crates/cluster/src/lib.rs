@@ -16,13 +16,16 @@ mod fresh;
 mod health;
 mod leader;
 mod lens;
+mod measure;
 mod memory;
 mod metrics;
 mod middle;
 mod reconcile;
 mod requests;
 mod run;
+mod runs;
 mod seen;
+mod transport;
 mod watches;
 mod write;
 
@@ -30,9 +33,11 @@ pub use clock::{Clock, SystemClock, TokioClock};
 pub use election::Timings;
 pub use error::Error;
 pub use leader::LeaseOptions;
+pub use measure::Transport;
 pub use reconcile::Decide;
 pub use run::{Options, run};
 pub use seen::see;
+pub use transport::Http;
 pub use watches::Scope;
 
 /// kube's client, for those who make one.

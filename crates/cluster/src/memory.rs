@@ -1,10 +1,11 @@
 //! What is remembered of a subject between passes. All of it may be lost: the next process starts with none.
 
 use crate::fresh::{Expectations, Freshness, Shown, Want};
-use crate::watches::{Caches, Subject};
+use crate::watches::Caches;
 use serinus_decide::{Kind, Seen, Target, Workload};
 use serinus_wire::ObjectMeta;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,9 +16,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What is remembered of all subjects.
-#[derive(Default)]
-pub(crate) struct Memory {
-    subjects: Mutex<HashMap<Subject, Remembered>>,
+pub(crate) struct Memory<S> {
+    subjects: Mutex<HashMap<S, Remembered>>,
+}
+
+impl<S> Default for Memory<S> {
+    fn default() -> Self {
+        Memory { subjects: Mutex::default() }
+    }
 }
 
 /// What is remembered of one.
@@ -33,15 +39,15 @@ pub(crate) struct Remembered {
     pub announced: bool,
 }
 
-impl Memory {
+impl<S: Clone + Eq + Hash> Memory<S> {
     /// Reads or changes what is remembered of `subject`.
-    pub fn of<T>(&self, subject: &Subject, change: impl FnOnce(&mut Remembered) -> T) -> T {
+    pub fn of<T>(&self, subject: &S, change: impl FnOnce(&mut Remembered) -> T) -> T {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
         change(subjects.entry(subject.clone()).or_default())
     }
 
     /// Forgets a subject that is gone.
-    pub fn forget(&self, subject: &Subject) {
+    pub fn forget(&self, subject: &S) {
         self.subjects.lock().unwrap_or_else(PoisonError::into_inner).remove(subject);
     }
 }
@@ -59,9 +65,7 @@ impl Remembered {
 
     /// Expects what a pass has taught. Pods are not cached: nothing can be expected of them.
     pub fn expect(&mut self, expected: Vec<(Target, Want)>) {
-        for (target, want) in
-            expected.into_iter().filter(|(target, _)| !matches!(target.kind, Kind::Pod | Kind::AnalysisRun | Kind::Job))
-        {
+        for (target, want) in expected.into_iter().filter(|(target, _)| target.kind != Kind::Pod) {
             self.expectations.expect(target, want, Instant::now());
         }
     }
@@ -101,7 +105,9 @@ fn shown(caches: &Caches, target: &Target) -> Option<Shown> {
         Kind::Deployment => caches.deployments.peek().get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Service => caches.services.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Ingress => caches.ingresses.get(namespace, name).map(|lens| of(lens.meta())),
-        Kind::Pod | Kind::AnalysisRun | Kind::Job => None,
+        Kind::AnalysisRun => caches.analysis_runs.get(namespace, name).map(|lens| of(lens.meta())),
+        Kind::Job => caches.jobs.get(namespace, name).map(|lens| of(lens.meta())),
+        Kind::Pod => None,
     }
 }
 

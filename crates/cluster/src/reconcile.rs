@@ -1,6 +1,6 @@
 //! One pass over one Rollout: are the caches fresh, what is seen, what is decided, carry it out, when to look again.
 
-use crate::events::Events;
+use crate::events::{About, Events};
 use crate::fresh::Freshness;
 use crate::lens::{Lens, Rollouts};
 use crate::memory::Memory;
@@ -34,7 +34,7 @@ pub type Decide = fn(&Seen, Timestamp) -> Plan;
 pub(crate) struct Pass {
     pub client: Client,
     pub caches: Caches,
-    pub memory: Arc<Memory>,
+    pub memory: Arc<Memory<Subject>>,
     pub events: Events,
     pub metrics: Arc<Metrics>,
     pub clock: Arc<dyn Clock>,
@@ -95,7 +95,7 @@ impl Pass {
         for line in plan.report.waits() {
             tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
         }
-        let carried = carry_out(&self.client, &self.events, &seen.rollout, &plan).await;
+        let carried = carry_out(&self.client, &self.events, &About::rollout(&seen.rollout), &plan).await;
         self.conclude(subject, &seen.rollout, carried, plan.wake)
     }
 
@@ -148,7 +148,7 @@ impl Pass {
         if self.memory.of(subject, |remembered| remembered.complains(text)) {
             let note =
                 Note { kind: NoteType::Warning, reason: "ReconciliationError".to_string(), message: text.to_string() };
-            self.events.note(rollout, &note);
+            self.events.note(&About::rollout(rollout), &note);
         }
     }
 
@@ -159,8 +159,10 @@ impl Pass {
         if first && !known {
             let meta = &rollout.metadata;
             let message = format!("Rollout {}/{} is now looked after", meta.namespace, meta.name);
-            self.events
-                .note(rollout, &Note { kind: NoteType::Normal, reason: "RolloutAddedToInformer".into(), message });
+            self.events.note(
+                &About::rollout(rollout),
+                &Note { kind: NoteType::Normal, reason: "RolloutAddedToInformer".into(), message },
+            );
         }
     }
 

@@ -1,20 +1,24 @@
 //! The controller from start to end: caches, leadership, the queue, and a stop that leaves nothing half done.
 
 use crate::cache::Change;
-use crate::events::{self, Events};
+use crate::events::{self, About, Events};
 use crate::health::{Pages, Stage, serve};
 use crate::leader::{Leader, LeaseOptions};
-use crate::lens::{Lens, Rollouts};
+use crate::lens::{AnalysisRuns, Lens, Rollouts, Watched};
+use crate::measure::{Measure, Transport};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::middle::counted;
 use crate::reconcile::{Decide, Pass, reconcile};
+use crate::runs::{self, Pending, RunPass, RunRef};
+use crate::transport::Http;
 use crate::watches::{Caches, Scope, Subject, Told, watches};
 use crate::{Clock, Error, SystemClock};
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::{FutureExt, StreamExt, stream};
 use kube::Client;
 use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{applier, watcher};
 use serinus_decide::{Note, NoteType};
 use std::collections::HashSet;
@@ -47,6 +51,10 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// The decision.
     pub decide: Decide,
+    /// Who asks metric providers.
+    pub transport: Arc<dyn Transport>,
+    /// Prometheus for metrics that name no address (`ARGO_ROLLOUTS_PROMETHEUS_ADDRESS`).
+    pub prometheus: String,
 }
 
 impl Options {
@@ -60,6 +68,8 @@ impl Options {
             resync: Duration::from_secs(900),
             clock: Arc::new(SystemClock),
             decide,
+            transport: Arc::new(Http),
+            prometheus: std::env::var("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS").unwrap_or_default(),
         }
     }
 }
@@ -70,7 +80,7 @@ impl Options {
 /// # Errors
 /// Leadership was lost.
 pub async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<(), Error> {
-    let Options { scope, lease, listeners, threads, resync, clock, decide } = options;
+    let Options { scope, lease, listeners, threads, resync, clock, decide, transport, prometheus } = options;
     let mut background = JoinSet::new();
     let metrics = Arc::new(Metrics::default());
     let pages = Arc::new(Pages::new(metrics.clone()));
@@ -83,9 +93,13 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     event_writer.spawn(events::write_all(client.clone(), queued_events, metrics.clone()));
 
     let memory = Arc::new(Memory::default());
-    let teller = Teller::new(memory.clone(), events.clone(), metrics.clone());
+    let run_memory = Arc::new(Memory::default());
+    let pending = Arc::new(Pending::default());
+    let forgets = Forgets { runs: run_memory.clone(), pending: pending.clone() };
+    let teller = Teller::new(memory.clone(), forgets, events.clone(), metrics.clone());
     let (queue, mut queued) = unbounded();
-    let (caches, running) = watches(&client, &scope, queue, teller.clone());
+    let (run_queue, mut queued_runs) = unbounded();
+    let (caches, running) = watches(&client, &scope, queue, run_queue.clone(), teller.clone());
     pages.show(&caches);
     for watch in running {
         background.spawn(watch);
@@ -94,12 +108,26 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     let mut leader = lease.map(|lease| Leader::new(&client, lease, clock.clone()));
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        ready = compete(leader.as_mut(), &caches, &pages, &mut queued) => if !ready { return Err(Error::Ended("a watch")) },
+        ready = compete(leader.as_mut(), &caches, &pages, &mut queued, &mut queued_runs) => if !ready { return Err(Error::Ended("a watch")) },
     }
     teller.leads.store(true, Ordering::Relaxed);
     pages.enter(Stage::Working);
+    let run_pass = RunPass {
+        client: client.clone(),
+        caches: caches.clone(),
+        memory: run_memory,
+        pending,
+        events: events.clone(),
+        clock: clock.clone(),
+        measure: Measure { transport, prometheus: prometheus.into(), clock: clock.clone() },
+        queue: run_queue,
+        resync,
+    };
+    let runs = work(runs::reconcile, caches.analysis_runs.store(), Arc::new(run_pass), threads, queued_runs, &stop);
+    let store = caches.rollouts.store();
     let pass = Pass { client, caches, memory, events, metrics, clock, decide, resync };
-    let work = work(Arc::new(pass), threads, queued, stop.clone());
+    let rollouts = work(reconcile, store, Arc::new(pass), threads, queued, &stop);
+    let work = async { futures::join!(rollouts, runs) };
     let lost = async {
         match leader.as_mut() {
             Some(leader) => leader.keep().await,
@@ -107,7 +135,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
         }
     };
     let ended = tokio::select! {
-        () = work => Ok(()),
+        ((), ()) = work => Ok(()),
         error = lost => Err(error),
     };
     pages.enter(Stage::Stopping);
@@ -129,6 +157,7 @@ async fn compete(
     caches: &Caches,
     pages: &Pages,
     queued: &mut UnboundedReceiver<Subject>,
+    queued_runs: &mut UnboundedReceiver<RunRef>,
 ) -> bool {
     let synced = async {
         let ready = caches.ready().await;
@@ -141,22 +170,35 @@ async fn compete(
         }
     };
     let both = async { futures::join!(synced, leads).0 };
-    let drained = async { while queued.next().await.is_some() {} };
+    let drained = async {
+        let rollouts = async { while queued.next().await.is_some() {} };
+        let runs = async { while queued_runs.next().await.is_some() {} };
+        futures::join!(rollouts, runs)
+    };
     tokio::select! {
         ready = both => ready,
-        () = drained => false,
+        _ = drained => false,
     }
 }
 
-/// Passes over Rollouts as the queue asks for them, until the stop and the end of those that run.
-async fn work(pass: Arc<Pass>, threads: u16, queued: UnboundedReceiver<Subject>, stop: CancellationToken) {
-    let store = pass.caches.rollouts.store();
-    let all: Vec<Subject> = store.state().iter().map(|lens| Subject::from_obj(&**lens)).collect();
+/// Passes over the objects of one kind as the queue asks for them, until the stop and the end of those that run.
+async fn work<K: Watched, P, F>(
+    reconcile: fn(Arc<Lens<K>>, Arc<P>) -> F,
+    store: Store<Lens<K>>,
+    pass: Arc<P>,
+    threads: u16,
+    queued: UnboundedReceiver<ObjectRef<Lens<K>>>,
+    stop: &CancellationToken,
+) where
+    F: Future<Output = Result<Action, Infallible>> + Send + 'static,
+    P: Send + Sync + 'static,
+{
+    let all: Vec<_> = store.state().iter().map(|lens| ObjectRef::from_obj(&**lens)).collect();
     let stopped = stop.clone();
     let queue = stream::iter(all).chain(queued).map(Ok::<_, Infallible>).take_until(stopped.cancelled_owned());
-    let never = |_: Arc<Lens<Rollouts>>, error: &Infallible, _: Arc<Pass>| -> Action { match *error {} };
+    let never = |_: Arc<Lens<K>>, error: &Infallible, _: Arc<P>| -> Action { match *error {} };
     let config = Config::default().concurrency(threads);
-    let passes = applier(|lens, pass| reconcile(lens, pass).boxed(), never, pass, store, queue, config);
+    let passes = applier(move |lens, pass| reconcile(lens, pass).boxed(), never, pass, store, queue, config);
     // A subject that is gone by the time it is its turn is no error worth a word.
     let passes = passes.for_each(|_| std::future::ready(()));
     let overdue = async {
@@ -169,10 +211,18 @@ async fn work(pass: Arc<Pass>, threads: u16, queued: UnboundedReceiver<Subject>,
     }
 }
 
+/// What is forgotten with an AnalysisRun.
+#[derive(Clone)]
+struct Forgets {
+    runs: Arc<Memory<RunRef>>,
+    pending: Arc<Pending>,
+}
+
 /// Hears what the watches tell.
 #[derive(Clone)]
 struct Teller {
-    memory: Arc<Memory>,
+    memory: Arc<Memory<Subject>>,
+    forgets: Forgets,
     events: Events,
     metrics: Arc<Metrics>,
     leads: Arc<AtomicBool>,
@@ -180,8 +230,8 @@ struct Teller {
 }
 
 impl Teller {
-    fn new(memory: Arc<Memory>, events: Events, metrics: Arc<Metrics>) -> Teller {
-        Teller { memory, events, metrics, leads: Arc::default(), complained: Arc::default() }
+    fn new(memory: Arc<Memory<Subject>>, forgets: Forgets, events: Events, metrics: Arc<Metrics>) -> Teller {
+        Teller { memory, forgets, events, metrics, leads: Arc::default(), complained: Arc::default() }
     }
 }
 
@@ -191,10 +241,20 @@ impl Told for Teller {
         let meta = gone.meta();
         if self.leads.load(Ordering::Relaxed) {
             let message = format!("Rollout {}/{} was deleted", meta.namespace, meta.name);
-            self.events.note(&gone.value, &Note { kind: NoteType::Normal, reason: "RolloutDeleted".into(), message });
+            self.events.note(
+                &About::rollout(&gone.value),
+                &Note { kind: NoteType::Normal, reason: "RolloutDeleted".into(), message },
+            );
         }
         self.memory.forget(&Subject::from_obj(&**gone));
         self.metrics.forget(&meta.namespace, &meta.name);
+    }
+
+    fn run(&self, change: &Change<AnalysisRuns>) {
+        if let (Some(gone), None) = (&change.before, &change.after) {
+            self.forgets.runs.forget(&RunRef::from_obj(&**gone));
+            self.forgets.pending.forget(&gone.meta().uid);
+        }
     }
 
     fn failed(&self, kind: &'static str, error: &watcher::Error) {

@@ -4,8 +4,10 @@
 
 use crate::cache::{Cache, Change, Feed};
 use crate::lens::{
-    Deployments, EndpointSlices, Ingresses, Lens, PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
+    AnalysisRuns, AnalysisTemplates, ClusterTemplates, Deployments, EndpointSlices, Ingresses, Jobs, Lens,
+    PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
 };
+use crate::runs::{self, RunRef};
 use futures::channel::mpsc::UnboundedSender;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -62,6 +64,14 @@ pub struct Caches {
     pub ingresses: Cache<Ingresses>,
     /// EndpointSlices, found by Service.
     pub endpoint_slices: Cache<EndpointSlices>,
+    /// AnalysisRuns, found by owner.
+    pub analysis_runs: Cache<AnalysisRuns>,
+    /// Jobs of AnalysisRuns, found by run.
+    pub jobs: Cache<Jobs>,
+    /// AnalysisTemplates.
+    pub templates: Cache<AnalysisTemplates>,
+    /// ClusterAnalysisTemplates.
+    pub cluster_templates: Cache<ClusterTemplates>,
     /// Deployments.
     pub deployments: OnDemand<Deployments>,
     /// ReplicaSets as workloads.
@@ -99,6 +109,8 @@ impl<K: Watched> OnDemand<K> {
 pub trait Told: Clone + Send + Sync + 'static {
     /// A Rollout came, changed or went.
     fn rollout(&self, change: &Change<Rollouts>);
+    /// An AnalysisRun came, changed or went.
+    fn run(&self, change: &Change<AnalysisRuns>);
     /// A watch of this kind failed and will be tried again.
     fn failed(&self, kind: &'static str, error: &watcher::Error);
 }
@@ -109,11 +121,12 @@ pub fn watches(
     client: &Client,
     scope: &Scope,
     queue: UnboundedSender<Subject>,
+    run_queue: UnboundedSender<RunRef>,
     told: impl Told,
 ) -> (Caches, Vec<BoxFuture<'static, ()>>) {
     let rollouts_feed = Feed::<Rollouts>::new(rollout_keys);
     let rollouts = rollouts_feed.cache();
-    let mut start = Start { client, scope, rollouts: rollouts.clone(), queue, told, running: Vec::new() };
+    let mut start = Start { client, scope, rollouts: rollouts.clone(), queue, run_queue, told, running: Vec::new() };
     let hashed = watcher::Config::default().labels(keys::HASH);
     let all = watcher::Config::default;
     let must = Demand::Must;
@@ -125,6 +138,11 @@ pub fn watches(
     let deployments = start.on_demand::<Deployments>(|workload| named("Deployment", &workload.metadata));
     let workload_sets = start.on_demand::<WorkloadSets>(|workload| named("ReplicaSet", &workload.metadata));
     let pod_templates = start.on_demand::<PodTemplates>(|workload| named("PodTemplate", &workload.metadata));
+    let templates =
+        start.watch::<AnalysisTemplates>(all(), Demand::May, no_keys, |template| neighbours(&template.metadata));
+    let cluster_templates = start.watch::<ClusterTemplates>(all(), Demand::May, no_keys, |_| everybody());
+    let analysis_runs = start.runs();
+    let jobs = start.jobs();
     start.rollouts(rollouts_feed);
     let running = start.running;
     let caches = Caches {
@@ -133,6 +151,10 @@ pub fn watches(
         services,
         ingresses,
         endpoint_slices,
+        analysis_runs,
+        jobs,
+        templates,
+        cluster_templates,
         deployments,
         workload_sets,
         pod_templates,
@@ -148,6 +170,10 @@ impl Caches {
             && self.services.ready().await
             && self.ingresses.ready().await
             && self.endpoint_slices.ready().await
+            && self.analysis_runs.ready().await
+            && self.jobs.ready().await
+            && self.templates.ready().await
+            && self.cluster_templates.ready().await
     }
 }
 
@@ -173,6 +199,7 @@ struct Start<'a, T> {
     scope: &'a Scope,
     rollouts: Cache<Rollouts>,
     queue: UnboundedSender<Subject>,
+    run_queue: UnboundedSender<RunRef>,
     told: T,
     running: Vec<BoxFuture<'static, ()>>,
 }
@@ -189,6 +216,44 @@ impl<T: Told> Start<'_, T> {
         };
         let api = self.scope.api(self.client);
         self.running.push(drive(api, config, Demand::Must, feed, self.told.clone(), on_change).boxed());
+    }
+
+    /// AnalysisRuns go to a queue of their own; their owners hear of a run that came, went or stands otherwise.
+    fn runs(&mut self) -> Cache<AnalysisRuns> {
+        let feed = Feed::<AnalysisRuns>::new(runs::run_keys);
+        let cache = feed.cache();
+        let (queue, told) = (self.run_queue.clone(), self.told.clone());
+        let mut owners = self.enqueue::<AnalysisRuns>(|run| owner_or_neighbours(&run.metadata));
+        let on_change = move |change: &Change<AnalysisRuns>| {
+            told.run(change);
+            if let Some(run) = &change.after {
+                let _ = queue.unbounded_send(ObjectRef::from_obj(&**run));
+            }
+            if runs::concerns_owner(change) {
+                owners(change);
+            }
+        };
+        let config = watcher::Config::default().labels(&self.scope.rollout_labels());
+        let api = self.scope.api(self.client);
+        self.running.push(drive(api, config, Demand::May, feed, self.told.clone(), on_change).boxed());
+        cache
+    }
+
+    /// Jobs wake the run that they belong to.
+    fn jobs(&mut self) -> Cache<Jobs> {
+        let feed = Feed::<Jobs>::new(runs::job_keys);
+        let cache = feed.cache();
+        let queue = self.run_queue.clone();
+        let on_change = move |change: &Change<Jobs>| {
+            let job = change.after.as_ref().or(change.before.as_ref());
+            if let Some(run) = job.and_then(|job| runs::run_of(&job.value)) {
+                let _ = queue.unbounded_send(run);
+            }
+        };
+        let config = watcher::Config::default().labels(keys::JOB_RUN_UID);
+        let api = self.scope.api(self.client);
+        self.running.push(drive(api, config, Demand::May, feed, self.told.clone(), on_change).boxed());
+        cache
     }
 
     fn watch<K: Watched>(
@@ -275,7 +340,12 @@ fn rollout_keys(rollout: &Rollout) -> Vec<String> {
     let services = named.services.iter().map(|name| key("service", namespace, name));
     let ingresses = named.ingresses.iter().map(|name| key("ingress", namespace, name));
     let workload = named.workload.iter().map(|(_, kind, name)| key(kind, namespace, name));
-    std::iter::once(key("all", namespace, "")).chain(services).chain(ingresses).chain(workload).collect()
+    [key("all", namespace, ""), key("all", "", "")]
+        .into_iter()
+        .chain(services)
+        .chain(ingresses)
+        .chain(workload)
+        .collect()
 }
 
 /// Key of ReplicaSets by owner.
@@ -293,7 +363,7 @@ pub fn service_key(namespace: &str, service: &str) -> String {
     key("service", namespace, service)
 }
 
-fn key(what: &str, namespace: &str, name: &str) -> String {
+pub(crate) fn key(what: &str, namespace: &str, name: &str) -> String {
     format!("{what}/{namespace}/{name}")
 }
 
@@ -315,6 +385,16 @@ fn named(what: &str, meta: &ObjectMeta) -> Vec<Concerns> {
 
 fn slice_concerns(slice: &EndpointSlice) -> Vec<Concerns> {
     slice_keys(slice).into_iter().map(Concerns::Key).collect()
+}
+
+/// Every Rollout beside the object.
+fn neighbours(meta: &ObjectMeta) -> Vec<Concerns> {
+    vec![Concerns::Key(key("all", &meta.namespace, ""))]
+}
+
+/// Every Rollout.
+fn everybody() -> Vec<Concerns> {
+    vec![Concerns::Key(key("all", "", ""))]
 }
 
 /// For kinds that are found by name alone.

@@ -1,13 +1,13 @@
 //! Carries a plan out: act by act, each write guarded, and nothing after the first that failed.
 
 use crate::error::said;
-use crate::events::Events;
+use crate::events::{About, Events};
 use crate::fresh::{Shown, Want};
 use crate::requests::{Relied, request};
 use kube::Client;
 use serde::Deserialize;
 use serinus_decide::{Act, Guard, Op, Plan, Target, Write};
-use serinus_wire::{ObjectMeta, Rollout};
+use serinus_wire::ObjectMeta;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -38,13 +38,13 @@ pub(crate) struct Carried {
     pub outcome: Outcome,
 }
 
-/// Carries out `plan` on behalf of `rollout`.
-pub(crate) async fn carry_out(client: &Client, events: &Events, rollout: &Rollout, plan: &Plan) -> Carried {
+/// Carries out `plan` on behalf of the object that it is about.
+pub(crate) async fn carry_out(client: &Client, events: &Events, about: &About<'_>, plan: &Plan) -> Carried {
     let mut carried = Carried { expected: Vec::new(), writes: 0, outcome: Outcome::Done };
     let mut written: HashMap<&Target, Shown> = HashMap::new();
     for act in &plan.acts {
         match act {
-            Act::Note(note) => events.note(rollout, note),
+            Act::Note(note) => events.note(about, note),
             Act::Write(write) => match make(client, write, written.get(&write.target)).await {
                 Ok(left) => {
                     carried.writes += 1;

@@ -30,6 +30,7 @@ pub const INGRESS: Resource = resource("networking.k8s.io", "v1", "Ingress", "in
 pub const LEASE: Resource = resource("coordination.k8s.io", "v1", "Lease", "leases");
 pub const CRD: Resource =
     resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
+#[allow(unused_imports)]
 pub use serinus_cluster::client::{DEPLOYMENT, REPLICA_SET, ROLLOUT};
 
 /// The world.
@@ -56,6 +57,9 @@ impl World {
         let people = over(model.service(), NS);
         let world = World { model, clock, people, nature };
         world.create_wide(&CRD, rollout_crd()).await;
+        for definition in [serinus_wire::crd::analysis_run(), serinus_wire::crd::analysis_template()] {
+            world.create_wide(&CRD, definition).await;
+        }
         world.create_wide(&NAMESPACE, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}})).await;
         world
     }

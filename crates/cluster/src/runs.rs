@@ -1,0 +1,235 @@
+//! One look at one AnalysisRun: what is seen, what is decided, carry it out, measure, and look again with the answers.
+
+use crate::cache::Change;
+use crate::events::{About, Events};
+use crate::fresh::Freshness;
+use crate::lens::{AnalysisRuns, Jobs, Lens};
+use crate::measure::Measure;
+use crate::memory::Memory;
+use crate::watches::{Caches, key};
+use crate::write::{Carried, Outcome, carry_out};
+use crate::{Clock, Error};
+use futures::channel::mpsc::UnboundedSender;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::ListParams;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Client};
+use serinus_decide::analysis::{Answer, Ask, Seen, decide, secrets};
+use serinus_wire::analysis::SecretKeyRef;
+use serinus_wire::k8s::Job;
+use serinus_wire::{AnalysisRun, keys};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Pause after the server refused a write for good.
+const AFTER_REFUSAL: Duration = Duration::from_secs(60);
+/// Shortest pause before looking again.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// An AnalysisRun by namespace and name: what the queue holds.
+pub type RunRef = ObjectRef<Lens<AnalysisRuns>>;
+
+/// Measurements under way, and those that came back, by run.
+#[derive(Default)]
+pub(crate) struct Pending {
+    runs: Mutex<HashMap<String, Measured>>,
+}
+
+#[derive(Clone, Default)]
+struct Measured {
+    asked: BTreeSet<String>,
+    answers: Vec<Answer>,
+}
+
+impl Pending {
+    fn of<T>(&self, uid: &str, change: impl FnOnce(&mut Measured) -> T) -> T {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        change(runs.entry(uid.to_string()).or_default())
+    }
+
+    /// A run is gone.
+    pub fn forget(&self, uid: &str) {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+/// What every look needs.
+pub(crate) struct RunPass {
+    pub client: Client,
+    pub caches: Caches,
+    pub memory: Arc<Memory<RunRef>>,
+    pub pending: Arc<Pending>,
+    pub events: Events,
+    pub clock: Arc<dyn Clock>,
+    pub measure: Measure,
+    pub queue: UnboundedSender<RunRef>,
+    pub resync: Duration,
+}
+
+/// The look as kube-runtime's queue calls it.
+pub(crate) async fn reconcile(queued: Arc<Lens<AnalysisRuns>>, pass: Arc<RunPass>) -> Result<Action, Infallible> {
+    let subject = RunRef::from_obj(&*queued);
+    let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
+        Freshness::Wait(left) => return Ok(Action::requeue(left)),
+        Freshness::Fresh => false,
+        Freshness::Overdue => true,
+    };
+    let meta = queued.meta();
+    let Some(lens) = pass.caches.analysis_runs.get(&meta.namespace, &meta.name) else {
+        return Ok(Action::await_change());
+    };
+    let (run, jobs) = if overdue {
+        match pass.read_directly(&lens.value).await {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(Action::await_change()),
+            Err(error) => return Ok(pass.trouble(&subject, &error.to_string(), None)),
+        }
+    } else {
+        let jobs = pass.caches.jobs.find(&jobs_of(&lens.meta().uid));
+        (lens.value.clone(), jobs.iter().map(|job| job.value.clone()).collect())
+    };
+    Ok(pass.look(&subject, run, jobs).await)
+}
+
+impl RunPass {
+    async fn look(self: &Arc<Self>, subject: &RunRef, run: AnalysisRun, jobs: Vec<Job>) -> Action {
+        let secrets = match self.secrets(&run).await {
+            Ok(secrets) => secrets,
+            Err(error) => return self.trouble(subject, &error.to_string(), None),
+        };
+        let uid = run.metadata.uid.clone();
+        let measured = self.pending.of(&uid, |measured| measured.clone());
+        let taken = measured.answers.len();
+        let seen = Seen { run, secrets, jobs, answers: measured.answers, asked: measured.asked };
+        let now = self.clock.now();
+        let Ok(decision) = catch_unwind(AssertUnwindSafe(|| decide(&seen, now))) else {
+            return self.trouble(subject, "the decision panicked; this is a defect of the controller", None);
+        };
+        for line in decision.plan.report.waits() {
+            tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
+        }
+        let about = About { kind: "AnalysisRun", meta: &seen.run.metadata };
+        let carried = carry_out(&self.client, &self.events, &about, &decision.plan).await;
+        if carried.outcome == Outcome::Done {
+            self.pending.of(&uid, |measured| {
+                measured.answers.drain(..taken);
+                measured.asked.extend(decision.asks.iter().map(|ask| ask.metric.clone()));
+            });
+            for ask in decision.asks {
+                self.ask(subject, &uid, ask);
+            }
+        }
+        self.conclude(subject, carried, decision.plan.wake)
+    }
+
+    /// Measures beside everything else; the answer wakes the run.
+    fn ask(self: &Arc<Self>, subject: &RunRef, uid: &str, ask: Ask) {
+        let (pass, subject, uid) = (self.clone(), subject.clone(), uid.to_string());
+        tokio::spawn(async move {
+            let answer = pass.measure.carry_out(ask).await;
+            pass.pending.of(&uid, |measured| {
+                measured.asked.remove(&answer.metric);
+                measured.answers.push(answer);
+            });
+            let _ = pass.queue.unbounded_send(subject);
+        });
+    }
+
+    /// Values of the Secrets that the run names. One that is not there, or may not be read, is simply not among them.
+    async fn secrets(&self, run: &AnalysisRun) -> Result<BTreeMap<SecretKeyRef, String>, Error> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &run.metadata.namespace);
+        let mut found = BTreeMap::new();
+        for wanted in secrets(run) {
+            let secret = match api.get(&wanted.name).await {
+                Ok(secret) => secret,
+                Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(value) = secret.data.and_then(|data| data.get(&wanted.key).cloned()) {
+                found.insert(wanted, String::from_utf8_lossy(&value.0).into_owned());
+            }
+        }
+        Ok(found)
+    }
+
+    /// The run and its Jobs as the API server has them.
+    async fn read_directly(&self, run: &AnalysisRun) -> Result<Option<(AnalysisRun, Vec<Job>)>, Error> {
+        let meta = &run.metadata;
+        let runs: Api<Lens<AnalysisRuns>> = Api::namespaced(self.client.clone(), &meta.namespace);
+        let Some(read) = runs.get_opt(&meta.name).await? else { return Ok(None) };
+        let jobs: Api<Lens<Jobs>> = Api::namespaced(self.client.clone(), &meta.namespace);
+        let labels = ListParams::default().labels(&format!("{}={}", keys::JOB_RUN_UID, read.meta().uid));
+        let jobs = jobs.list(&labels).await?.items;
+        Ok(Some((read.value, jobs.into_iter().map(|job| job.value).collect())))
+    }
+
+    fn conclude(&self, subject: &RunRef, carried: Carried, wake: Option<Timestamp>) -> Action {
+        self.memory.of(subject, |remembered| remembered.expect(carried.expected));
+        match carried.outcome {
+            Outcome::Done => {
+                self.memory.of(subject, |remembered| remembered.succeeded());
+                let until = wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
+                Action::requeue(until)
+            }
+            Outcome::Conflict(text) => {
+                tracing::debug!(%subject, text, "somebody else was faster: looks again");
+                Action::requeue(self.memory.of(subject, |remembered| remembered.failed()))
+            }
+            Outcome::Refused(text) => {
+                tracing::warn!(%subject, text, "refused");
+                self.memory.of(subject, |remembered| remembered.failed());
+                Action::requeue(AFTER_REFUSAL)
+            }
+            Outcome::Trouble(text, later) => self.trouble(subject, &text, later),
+        }
+    }
+
+    fn trouble(&self, subject: &RunRef, text: &str, later: Option<Duration>) -> Action {
+        let pause = self.memory.of(subject, |remembered| remembered.failed());
+        tracing::warn!(%subject, text, "tries again");
+        Action::requeue(pause.max(later.unwrap_or_default()))
+    }
+
+    fn until(&self, wake: Timestamp) -> Duration {
+        let left = wake.duration_since(self.clock.now());
+        Duration::try_from(left).unwrap_or_default().max(AT_ONCE)
+    }
+}
+
+/// Key of runs by what controls them.
+pub(crate) fn runs_of(uid: &str) -> String {
+    key("run-owner", "", uid)
+}
+
+/// Key of Jobs by the run whose uid their label has.
+pub(crate) fn jobs_of(uid: &str) -> String {
+    key("run", "", uid)
+}
+
+/// Keys of a run.
+pub(crate) fn run_keys(run: &AnalysisRun) -> Vec<String> {
+    run.metadata.controller().map(|owner| runs_of(&owner.uid)).into_iter().collect()
+}
+
+/// Keys of a Job.
+pub(crate) fn job_keys(job: &Job) -> Vec<String> {
+    job.metadata.labels.get(keys::JOB_RUN_UID).map(|uid| jobs_of(uid)).into_iter().collect()
+}
+
+/// The run that a Job belongs to.
+pub(crate) fn run_of(job: &Job) -> Option<RunRef> {
+    let name = job.metadata.annotations.get(keys::JOB_RUN_NAME)?;
+    let namespace = job.metadata.annotations.get(keys::JOB_RUN_NAMESPACE).unwrap_or(&job.metadata.namespace);
+    Some(RunRef::new(name).within(namespace))
+}
+
+/// Whether a change of a run concerns its owner: it came, went, or stands otherwise.
+pub(crate) fn concerns_owner(change: &Change<AnalysisRuns>) -> bool {
+    let phase = |lens: &Option<Arc<Lens<AnalysisRuns>>>| lens.as_ref().map(|lens| lens.value.status.phase);
+    phase(&change.before) != phase(&change.after)
+}

@@ -1,0 +1,124 @@
+//! AnalysisRuns over a small Kubernetes in memory, in virtual time: a metric of a server, and a Job.
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
+mod support;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use serinus_cluster::Transport;
+use serinus_cluster::client::Resource;
+use serinus_decide::{Plan, Seen};
+use serinus_talk::metric::Request;
+use std::sync::{Arc, Mutex};
+use support::{Running, Tap, World, text};
+
+const RUN: Resource =
+    Resource { group: "argoproj.io", version: "v1alpha1", kind: "AnalysisRun", plural: "analysisruns" };
+const JOB: Resource = Resource { group: "batch", version: "v1", kind: "Job", plural: "jobs" };
+const SECRET: Resource = Resource { group: "", version: "v1", kind: "Secret", plural: "secrets" };
+
+/// A server that answers with these, the last one again and again; remembers what it was asked.
+#[derive(Clone, Default)]
+struct Server {
+    answers: Arc<Mutex<Vec<&'static str>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Transport for Server {
+    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), String>> {
+        self.asked.lock().unwrap().push(request.url);
+        let mut answers = self.answers.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.remove(0) } else { answers.first().copied().unwrap_or("{}") };
+        async move { Ok((200, bytes::Bytes::from(answer))) }.boxed()
+    }
+}
+
+fn nothing(_: &Seen, _: Timestamp) -> Plan {
+    Plan::default()
+}
+
+async fn world(answers: &[&'static str]) -> (World, Server, Tap, Running) {
+    let world = World::new().await;
+    let server = Server::default();
+    server.answers.lock().unwrap().extend(answers);
+    let (tap, transport) = (Tap::default(), server.clone());
+    let running = world.start_with(nothing, &tap, |options| options.transport = Arc::new(transport));
+    (world, server, tap, running)
+}
+
+fn run(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun", "metadata": {"name": name, "namespace": support::NS}, "spec": spec})
+}
+
+fn phase(object: &Value) -> &str {
+    text(object, "/status/phase")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_is_asked_at_the_metrics_pace_and_a_secret_goes_along() {
+    let (world, server, tap, running) = world(&["{\"ok\": 3}", "{\"ok\": 2}", "{\"ok\": 0}"]).await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": support::NS}, "data": {"k": "dG9rZW4="}});
+    world.create(&SECRET, secret).await;
+    let metric = json!({
+        "name": "m", "interval": "1m", "count": 5, "failureLimit": 0, "successCondition": "result > 1",
+        "provider": {"web": {"url": "http://h/{{args.key}}", "jsonPath": "{$.ok}"}},
+    });
+    let args = json!([{"name": "key", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]);
+    world.create(&RUN, run("a", json!({"metrics": [metric], "args": args}))).await;
+    let done = world.until(&RUN, "a", 600, |object| phase(object) == "Failed").await;
+    assert_eq!(text(&done, "/status/message"), "Metric \"m\" assessed Failed due to failed (1) > failureLimit (0)");
+    let result = &done["status"]["metricResults"][0];
+    assert_eq!((&result["count"], &result["successful"], &result["failed"]), (&json!(3), &json!(2), &json!(1)));
+    let values: Vec<_> = result["measurements"].as_array().unwrap().iter().map(|one| text(one, "/value")).collect();
+    assert_eq!(values, ["3", "2", "0"]);
+    assert_eq!(*server.asked.lock().unwrap(), ["http://h/token"; 3]);
+    // One write for each measurement and one for the start.
+    let writes = tap.written().iter().filter(|path| path.contains("analysisruns")).count();
+    assert_eq!(writes, 4, "{:?}", tap.written());
+    running.stop().await;
+    assert_eq!(world.reasons("a").await, ["MetricFailed", "AnalysisRunFailed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_run_and_a_terminated_run_takes_it_down() {
+    let (world, _, _, running) = world(&[]).await;
+    let template = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i:1"}]}});
+    let metric = json!({"name": "j", "provider": {"job": {"spec": {"template": template, "backoffLimit": 0}}}});
+    let created = world.create(&RUN, run("a", json!({"metrics": [metric]}))).await;
+    let name = format!("{}.j.1", text(&created, "/metadata/uid"));
+    let job = world.until(&JOB, &name, 10, |job| !job.is_null()).await;
+    assert_eq!(text(&job, "/metadata/annotations/analysisrun.argoproj.io~1metric-name"), "j");
+    assert_eq!(text(&job, "/metadata/ownerReferences/0/name"), "a");
+    world.until(&RUN, "a", 10, |object| phase(object) == "Running").await;
+    let now = "2026-01-01T00:00:05Z";
+    let condition = json!({"type": "Complete", "status": "True", "lastTransitionTime": now, "lastProbeTime": now});
+    world.patch_status(&JOB, &name, json!({"status": {"conditions": [condition], "succeeded": 1}})).await;
+    let done = world.until(&RUN, "a", 60, |object| phase(object) == "Successful").await;
+    assert_eq!(text(&done, "/status/metricResults/0/measurements/0/metadata/job-name"), name);
+
+    let created = world.create(&RUN, run("b", json!({"metrics": done["spec"]["metrics"]}))).await;
+    let name = format!("{}.j.1", text(&created, "/metadata/uid"));
+    world.until(&JOB, &name, 10, |job| !job.is_null()).await;
+    world.patch(&RUN, "b", json!({"spec": {"terminate": true}})).await;
+    world.until(&RUN, "b", 60, |object| !text(object, "/status/completedAt").is_empty()).await;
+    world.until(&JOB, &name, 60, Value::is_null).await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_controller_leaves_a_run_that_the_next_one_finishes() {
+    let (world, server, _, running) = world(&["1"]).await;
+    let metric = json!({"name": "m", "interval": "10s", "count": 6, "provider": {"web": {"url": "http://h/"}}});
+    world.create(&RUN, run("a", json!({"metrics": [metric]}))).await;
+    let measured = |object: &Value| object["status"]["metricResults"][0]["count"].as_i64().unwrap_or(0);
+    world.until(&RUN, "a", 60, |object| measured(object) >= 2).await;
+    running.kill().await;
+    let transport = server.clone();
+    let running = world.start_with(nothing, &Tap::default(), |options| options.transport = Arc::new(transport));
+    let done = world.until(&RUN, "a", 120, |object| phase(object) == "Successful").await;
+    assert_eq!(measured(&done), 6);
+    running.stop().await;
+}
