@@ -21,10 +21,11 @@ pub fn effective(seen: &Seen) -> Result<Rollout, Box<(Rollout, Finding)>> {
                     resolved = false;
                 }
             }
-            Workload::Missing | Workload::Unsupported | Workload::NotReferenced => {
-                let finding = unresolved(reference, &seen.workload);
+            Workload::Missing | Workload::NotReferenced => {
+                let finding = validate::workload_missing(&rollout.metadata.namespace, reference);
                 return Err(Box::new((rollout, finding)));
             }
+            Workload::Unsupported => return Err(Box::new((rollout, validate::workload_unsupported(reference)))),
         }
     }
     let around = Around { services: &seen.services, ingresses: &seen.ingresses, workload_resolved: resolved };
@@ -46,31 +47,6 @@ fn is_empty_template(template: &serde_json::Value) -> bool {
             .is_none_or(serde_json::Map::is_empty)
     };
     empty("labels") && empty("annotations")
-}
-
-fn unresolved(reference: &serinus_wire::rollout::WorkloadRef, workload: &Workload) -> Finding {
-    let (path, message, hint) = if matches!(workload, Workload::Unsupported) {
-        (
-            "spec.workloadRef.kind",
-            format!(
-                "spec.workloadRef.kind: Invalid value: \"{}\": a workload of this kind can't be referenced",
-                reference.kind
-            ),
-            "use a Deployment, a ReplicaSet or a PodTemplate",
-        )
-    } else {
-        (
-            "spec.workloadRef.name",
-            format!(
-                "spec.workloadRef.name: Invalid value: \"{0}\": {1}.{2} \"{0}\" not found",
-                reference.name,
-                format_args!("{}s", reference.kind.to_lowercase()),
-                reference.api_version.split('/').next().unwrap_or_default(),
-            ),
-            "create the workload or correct the name",
-        )
-    };
-    Finding { path: path.to_string(), message, hint: Some(hint.to_string()) }
 }
 
 /// What the contract knows and this version does not act on yet. It is refused openly, with pods and traffic left alone.

@@ -225,7 +225,7 @@ fn a_missing_workload_is_said_and_heals() {
     let plan = world.rest();
     assert_eq!(world.phase(), "Degraded");
     assert!(
-        world.seen.rollout.status.message.contains("spec.workloadRef.name"),
+        world.seen.rollout.status.message.contains("deployments.apps \"shop/web\" not found"),
         "{}",
         world.seen.rollout.status.message
     );

@@ -78,6 +78,32 @@ fn a_running_controller_says_the_same() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What a Service must be, with the texts of the running controller.
+#[test]
+fn services_must_fit_the_pods_and_belong_to_nobody_else() {
+    let spec = json!({
+        "selector": {"matchLabels": {"app": "v2"}},
+        "template": {"metadata": {"labels": {"app": "v2"}}, "spec": {"containers": [{"name": "c", "image": "web:1"}]}},
+        "strategy": {"canary": {"stableService": "v2-x"}},
+    });
+    let owned = json!({"argo-rollouts.argoproj.io/managed-by-rollouts": "somebody"});
+    let ours = json!({"argo-rollouts.argoproj.io/managed-by-rollouts": "NAME"});
+    let hashed = json!({"app": "v2", "rollouts-pod-template-hash": "abc"});
+    for (annotations, selector, want) in [
+        (&ours, hashed, None),
+        (&ours, json!(null), None),
+        (&owned, json!({"app": "v2", "zone": "q"}), Some("Service \"v2-x\" has unmatch label \"zone\" in rollout")),
+        (&ours, json!({"app": "other"}), Some("Service \"v2-x\" has unmatch label \"app\" in rollout")),
+        (&owned, json!({"app": "v2"}), Some("Service \"v2-x\" is managed by another Rollout")),
+    ] {
+        let metadata = json!({"name": "v2-x", "annotations": annotations});
+        let service = json!({"kind": "Service", "metadata": metadata, "spec": {"selector": selector}});
+        let world = World::of(&json!([service]));
+        let want = want.map(|text| format!("spec.strategy.canary.stableService: Invalid value: \"v2-x\": {text}"));
+        assert_eq!(world.check(&spec).map(|finding| finding.message), want, "{service}");
+    }
+}
+
 fn reference(case: &Value) -> serinus_wire::rollout::WorkloadRef {
     serde_json::from_value(case["spec"]["workloadRef"].clone()).unwrap()
 }

@@ -226,7 +226,10 @@ impl World {
         let rollout = &mut self.seen.rollout;
         let generation = rollout.metadata.generation;
         let before = rollout.spec.clone();
+        let findings = std::mem::take(&mut rollout.findings);
         *rollout = patched(rollout, patch);
+        // What could not be read is still in the stored object until somebody writes the spec.
+        rollout.findings = if status { findings } else { Vec::new() };
         rollout.metadata.resource_version = version;
         rollout.metadata.generation = if !status && rollout.spec != before { generation + 1 } else { generation };
     }

@@ -43,7 +43,7 @@ fn service(rollout: &Rollout, around: &Around<'_>, path: &str, name: &str) -> Op
         let text = format!("service {name:?} not found");
         return Some(Finding::invalid(path, &name.into(), text).hint("create the Service, or correct the name"));
     };
-    owner(rollout, found, path, name).or_else(|| selected(rollout, found, path, name))
+    selected(rollout, found, path, name).or_else(|| owner(rollout, found, path, name))
 }
 
 fn owner(rollout: &Rollout, service: &Service, path: &str, name: &str) -> Option<Finding> {
