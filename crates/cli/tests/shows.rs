@@ -108,6 +108,7 @@ NAME KIND STATUS AGE INFO
 └──α web-exp-run AnalysisRun ◷ Pending AGE";
     assert_eq!((steady(&world, &said.out).as_str(), said.code), (wanted, 0));
     let said = world.run(&["list", "experiments"]).await;
+    assert!(said.out.starts_with("NAME        STATUS   DURATION"), "{}", said.out);
     assert_eq!(steady(&world, &said.out), "NAME STATUS DURATION REMAINING AGE\nweb-exp Running 60m - AGE");
 }
 
@@ -201,7 +202,9 @@ async fn the_name_of_the_file_is_the_name_it_answers_to() {
         let said = world.run_as(&program, &["--help"], "").await;
         assert!(said.out.contains(&format!("Usage: {spelled} ")) && !said.out.contains("sandbox"), "{}", said.out);
         let said = world.run_as(&program, &["version"], "").await;
-        assert_eq!(said.out, format!("{file}: v{}\n", env!("CARGO_PKG_VERSION")));
+        let number = format!("{file}: v{}\n", env!("CARGO_PKG_VERSION"));
+        assert!(said.out.starts_with(&format!("{number}  Platform: ")), "{}", said.out);
+        assert_eq!(world.run_as(&program, &["version", "--short"], "").await.out, number);
         let said = world.run_as(&program, &["completion", "bash"], "").await;
         assert!(said.out.contains("complete -F ") && said.out.contains(&format!(" {file}\n")), "{}", said.out);
     }

@@ -85,7 +85,7 @@ async fn promote_resumes_and_a_restart_has_its_time() {
     world.until("web", |rollout| rollout["status"]["phase"] == "Healthy").await;
     world.forget();
     let said = world.run(&["restart", "web", "-i", "10m"]).await;
-    assert_eq!((said.out.as_str(), said.code), ("rollout 'web' restarts in 600s\n", 0));
+    assert_eq!((said.out.as_str(), said.code), ("rollout 'web' restarts in 10m\n", 0));
     let (_, patch) = world.written().remove(0);
     let at: jiff::Timestamp = patch["spec"]["restartAt"].as_str().unwrap().parse().unwrap();
     let from_now = at.as_second() - jiff::Timestamp::now().as_second();
@@ -138,4 +138,50 @@ async fn what_files_hold_is_created() {
         assert!(said.err.starts_with(wanted) && said.err.lines().count() == 1, "{}", said.err);
         assert_eq!((said.out.as_str(), said.code), ("", 1));
     }
+}
+
+#[tokio::test]
+async fn a_run_is_made_from_a_template() {
+    let world = World::new().await;
+    let metrics = "metrics: [{name: m, provider: {web: {url: 'http://a'}}}]";
+    let template = |kind: &str, name: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\n\
+             spec: {{args: [{{name: service}}, {{name: port, value: '80'}}], {metrics}}}\n"
+        )
+    };
+    let both = format!("{}---\n{}", template("AnalysisTemplate", "rate"), template("ClusterAnalysisTemplate", "wide"));
+    std::fs::write(world.home.path().join("templates.yaml"), both).unwrap();
+    assert_eq!(world.run(&["create", "-f", "templates.yaml"]).await.code, 0);
+    world.forget();
+    let from_cluster =
+        ["create", "analysisrun", "--from", "rate", "-a", "service=web", "-a", "port=90", "--name", "run"];
+    let said = world.run(&from_cluster).await;
+    assert_eq!((said.out.as_str(), said.err.as_str(), said.code), ("analysisrun.argoproj.io/run created\n", "", 0));
+    let run = world.model.get("argoproj.io", "AnalysisRun", NS, "run").unwrap();
+    assert_eq!(run["spec"]["args"], json!([{"name": "service", "value": "web"}, {"name": "port", "value": "90"}]));
+    assert_eq!(run["spec"]["metrics"][0]["name"], "m");
+    for args in [&["--global", "--from", "wide"][..], &["--global", "--from-file", "templates.yaml"]] {
+        let all = [&["create", "ar", "-a", "service=x=y", "--instance-id", "two"], args].concat();
+        let said = world.run(&all).await;
+        assert!(said.out.starts_with("analysisrun.argoproj.io/wide-") && said.code == 0, "{said:?}");
+        let name = said.out.trim_start_matches("analysisrun.argoproj.io/").trim_end_matches(" created\n");
+        let run = world.model.get("argoproj.io", "AnalysisRun", NS, name).unwrap();
+        assert_eq!(run["metadata"]["labels"]["argo-rollouts.argoproj.io/controller-instance-id"], "two");
+        assert_eq!(run["spec"]["args"][0]["value"], "x=y");
+    }
+    world.forget();
+    for (args, wanted, code) in [
+        (&["--from", "rate"][..], "argument 'service' of template 'rate' has no value: give -a service=VALUE", 1),
+        (&["--from", "rate", "-a", "service=a", "-a", "prot=1"], "no argument 'prot': it has service, port", 1),
+        (&["--from", "none"], "analysisTemplate 'none' not found in namespace 'shop'", 1),
+        (&["--global", "--from", "rate"], "clusterAnalysisTemplate 'rate' not found", 1),
+        (&["--from-file", "none.yaml"], "none.yaml", 1),
+        (&["--from", "rate", "-a", "service"], "NAME=VALUE", 2),
+        (&[], "--from", 2),
+    ] {
+        let said = world.run(&[&["create", "analysisrun"], args].concat()).await;
+        assert!(said.out.is_empty() && said.err.contains(wanted) && said.code == code, "{args:?} {said:?}");
+    }
+    assert_eq!(world.written(), []);
 }

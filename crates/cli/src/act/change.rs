@@ -46,10 +46,10 @@ pub async fn pause(at: &At, names: &[String]) -> anyhow::Result<()> {
 
 /// Starts all pods anew, now or later.
 pub async fn restart(at: &At, args: &Restart) -> anyhow::Result<()> {
-    let when = serinus_wire::Time::whole_seconds(Timestamp::now() + args.after).to_string();
+    let when = serinus_wire::Time::whole_seconds(Timestamp::now() + args.after.span).to_string();
     for name in &args.names {
         at.patch(&ROLLOUT, name, Patch::Merge, &json!({"spec": {"restartAt": when}})).await?;
-        say(&format!("rollout '{name}' restarts in {}s", args.after.as_secs()))?;
+        say(&format!("rollout '{name}' restarts in {}", args.after.text))?;
     }
     Ok(())
 }

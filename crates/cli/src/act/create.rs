@@ -2,7 +2,8 @@
 
 use super::at::At;
 use super::get::{self, Top};
-use crate::args::{Create, GetOne};
+use super::run;
+use crate::args::{Create, CreateWhat, GetOne};
 use crate::screen::say;
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::{Value, json};
@@ -17,6 +18,9 @@ const KINDS: [Resource; 5] = [ROLLOUT, EXPERIMENT, ANALYSIS_TEMPLATE, CLUSTER_AN
 
 /// Creates everything in the files, in their order. All files are read before anything is created.
 pub async fn create(at: &At, args: &Create) -> anyhow::Result<()> {
+    if let Some(CreateWhat::AnalysisRun(run)) = &args.what {
+        return run::create(at, run).await;
+    }
     let mut objects = Vec::new();
     for file in &args.files {
         for manifest in read(file)? {
@@ -37,7 +41,8 @@ pub async fn create(at: &At, args: &Create) -> anyhow::Result<()> {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<Manifest>> {
+/// The manifests of a file, or of standard input.
+pub fn read(file: &Path) -> anyhow::Result<Vec<Manifest>> {
     let text = if file == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)

@@ -7,6 +7,7 @@ mod get;
 pub mod image;
 mod lint;
 mod list;
+mod run;
 mod serve;
 mod status;
 mod template;

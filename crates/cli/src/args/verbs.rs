@@ -226,13 +226,32 @@ pub struct Restart {
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
     /// How long from now, for example 10s, 5m or 1h
-    #[arg(short = 'i', long = "in", value_name = "DURATION", default_value = "0s", value_parser = span)]
-    pub after: Duration,
+    #[arg(short = 'i', long = "in", value_name = "DURATION", default_value = "0s", value_parser = Spoken::read)]
+    pub after: Spoken,
+}
+
+/// A span, and how it was typed.
+#[derive(Clone, Debug)]
+pub struct Spoken {
+    /// As it was typed.
+    pub text: String,
+    /// The span.
+    pub span: Duration,
+}
+
+impl Spoken {
+    fn read(text: &str) -> Result<Spoken, String> {
+        Ok(Spoken { text: text.to_string(), span: span(text)? })
+    }
 }
 
 /// `create`.
 #[derive(Debug, Args)]
+#[command(subcommand_negates_reqs = true)]
 pub struct Create {
+    /// What is not in a file yet.
+    #[command(subcommand)]
+    pub what: Option<CreateWhat>,
     /// File with Rollouts, Experiments, AnalysisTemplates or AnalysisRuns; - for standard input; may be repeated
     #[arg(short, long = "filename", value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
@@ -242,6 +261,46 @@ pub struct Create {
     /// Do without colours
     #[arg(long)]
     pub no_color: bool,
+}
+
+/// What `create` can make.
+#[derive(Debug, Subcommand)]
+pub enum CreateWhat {
+    /// Create an analysis run from a template
+    #[command(name = "analysisrun", visible_aliases = ["ar"])]
+    AnalysisRun(CreateRun),
+}
+
+/// `create analysisrun`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("template").required(true).args(["from", "from_file"]))]
+pub struct CreateRun {
+    /// Name of the template in the cluster
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
+    /// File with the template; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub from_file: Option<PathBuf>,
+    /// The template is a ClusterAnalysisTemplate
+    #[arg(long)]
+    pub global: bool,
+    /// Value of an argument of the template; may be repeated
+    #[arg(short, long = "argument", value_name = "NAME=VALUE", value_parser = argument)]
+    pub arguments: Vec<(String, String)>,
+    /// Name of the run
+    #[arg(long, value_name = "NAME", conflicts_with = "generate_name")]
+    pub name: Option<String>,
+    /// Beginning of a name that the server completes; without it, that of the template
+    #[arg(long, value_name = "PREFIX")]
+    pub generate_name: Option<String>,
+    /// Instance of the controller that is to work on the run
+    #[arg(long, value_name = "ID")]
+    pub instance_id: Option<String>,
+}
+
+fn argument(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    pair.map(|(name, value)| (name.to_string(), value.to_string())).ok_or_else(|| "give NAME=VALUE".to_string())
 }
 
 /// `lint`.

@@ -68,7 +68,7 @@ impl Columns {
 
 /// `list experiments`: the table.
 pub fn experiments(objects: &[Value], namespaces: bool, now: Timestamp) -> String {
-    let head = ["NAMESPACE", "NAME", "STATUS", "DURATION", "REMAINING", "AGE"].map(Text::plain).to_vec();
+    let head = ["NAMESPACE", "NAME      ", "STATUS", "DURATION", "REMAINING", "AGE"].map(Text::plain).to_vec();
     let mut rows = vec![head];
     rows.extend(objects.iter().map(|object| experiment(object, now)));
     if !namespaces {
