@@ -27,9 +27,10 @@ impl<K: Watched> Clone for Cache<K> {
 }
 
 impl<K: Watched> Cache<K> {
-    /// The object of that name.
+    /// The object of that name; kinds of the whole cluster have no namespace.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Lens<K>>> {
-        self.store.get(&ObjectRef::new(name).within(namespace))
+        let reference = ObjectRef::new(name);
+        self.store.get(&if namespace.is_empty() { reference } else { reference.within(namespace) })
     }
 
     /// The objects under `key`, in the order of their names.

@@ -125,7 +125,8 @@ fn read(seen: &Seen, target: &Target) -> Option<Shown> {
         },
         Kind::Service => seen.services.get(name).map(|service| of(&service.metadata)),
         Kind::Ingress => seen.ingresses.get(name).map(|ingress| of(&ingress.metadata)),
-        Kind::Pod | Kind::AnalysisRun | Kind::Job => None,
+        Kind::AnalysisRun => seen.runs.iter().find(|run| &run.metadata.name == name).map(|run| of(&run.metadata)),
+        Kind::Pod | Kind::Job => None,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use crate::Error;
 use crate::lens::{
-    Deployments, EndpointSlices, Ingresses, Lens, PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
+    AnalysisRuns, AnalysisTemplates, ClusterTemplates, Deployments, EndpointSlices, Ingresses, Lens, PodTemplates,
+    ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
 };
+use crate::runs::runs_of;
 use crate::watches::{Caches, OnDemand, SERVICE_NAME, orphans_in, owned_by, service_key};
 use futures::future::try_join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -11,6 +13,7 @@ use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
 use kube::{Api, Client};
 use serde::Deserialize;
+use serinus_decide::seen::{analysis_templates, fill_templates};
 use serinus_decide::{Named, Seen, Workload, names, needs_pods};
 use serinus_wire::k8s::ReplicaSet;
 use serinus_wire::{Rollout, k8s, keys};
@@ -37,15 +40,22 @@ pub(crate) async fn from_caches(caches: &Caches, rollout: &Rollout) -> Result<Se
         let slices = caches.endpoint_slices.find(&service_key(namespace, name));
         (!slices.is_empty()).then(|| (name.clone(), slices.iter().map(|slice| slice.value.clone()).collect()))
     };
-    Ok(Seen {
+    let runs = caches.analysis_runs.find(&runs_of(&rollout.metadata.uid));
+    let mut seen = Seen {
         workload,
         replica_sets,
         services: named.services.iter().filter_map(present).collect(),
         ingresses: named.ingresses.iter().filter_map(ingress).collect(),
         endpoints: named.services.iter().filter_map(endpoints).collect(),
-        pods: None,
+        runs: runs.iter().map(|run| run.value.clone()).collect(),
         rollout: rollout.clone(),
-    })
+        ..Seen::default()
+    };
+    fill_templates(&mut seen, |cluster, name| match cluster {
+        true => caches.cluster_templates.get("", name).map(|lens| lens.value.clone()),
+        false => caches.templates.get(namespace, name).map(|lens| lens.value.clone()),
+    });
+    Ok(seen)
 }
 
 async fn cached_workload(caches: &Caches, namespace: &str, named: &Named) -> Result<Workload, Error> {
@@ -135,15 +145,16 @@ pub async fn see(client: Client, namespace: &str, name: &str) -> Result<Seen, Er
     let services = reads.get_all::<Services>(named.services.iter()).await?;
     let ingresses = reads.get_all::<Ingresses>(named.ingresses.iter()).await?;
     let slices = try_join_all(named.services.iter().map(|service| reads.slices(service))).await?;
-    let seen = Seen {
+    let mut seen = Seen {
         replica_sets: claimed(&rollout, &workload, sets.into_iter()),
         workload,
         services: services.into_iter().map(|service| (service.metadata.name.clone(), service)).collect(),
         ingresses: ingresses.into_iter().map(|ingress| (ingress.metadata.name.clone(), ingress)).collect(),
         endpoints: slices.into_iter().filter(|(_, slices)| !slices.is_empty()).collect(),
-        pods: None,
         rollout,
+        ..Seen::default()
     };
+    reads.analyses(&mut seen).await?;
     let pods = pods(&reads.client, &seen).await?;
     Ok(Seen { pods, ..seen })
 }
@@ -189,6 +200,36 @@ impl Reads<'_> {
 
     async fn list<K: Watched>(&self, params: &ListParams) -> Result<Vec<K::Value>, Error> {
         Ok(self.api::<K>().list(params).await?.items.into_iter().map(|lens| lens.value).collect())
+    }
+
+    /// A cluster without the kind has none.
+    async fn list_if_there<K: Watched>(&self) -> Result<Vec<K::Value>, Error> {
+        match self.list::<K>(&ListParams::default()).await {
+            Err(Error::Api(kube::Error::Api(status))) if status.is_not_found() => Ok(Vec::new()),
+            found => found,
+        }
+    }
+
+    /// Runs and templates of a Rollout that names templates: which ones those name in turn is not known before.
+    async fn analyses(&self, seen: &mut Seen) -> Result<(), Error> {
+        if analysis_templates(&seen.rollout).is_empty() {
+            return Ok(());
+        }
+        let uid = seen.rollout.metadata.uid.clone();
+        let runs = self.list_if_there::<AnalysisRuns>().await?.into_iter();
+        seen.runs = runs.filter(|run| run.metadata.controller().is_some_and(|owner| owner.uid == uid)).collect();
+        let namespaced = self.list_if_there::<AnalysisTemplates>().await?;
+        let everywhere: Api<Lens<ClusterTemplates>> = Api::all(self.client.clone());
+        let cluster: Vec<_> = match everywhere.list(&ListParams::default()).await {
+            Ok(found) => found.items.into_iter().map(|lens| lens.value).collect(),
+            Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        fill_templates(seen, |in_cluster, name| {
+            let from = if in_cluster { &cluster } else { &namespaced };
+            from.iter().find(|template| template.metadata.name == name).cloned()
+        });
+        Ok(())
     }
 
     /// A cluster without EndpointSlices has none.

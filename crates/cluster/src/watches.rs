@@ -38,8 +38,8 @@ impl Scope {
     /// The API of a kind within the scope.
     pub fn api<K: Watched>(&self, client: &Client) -> Api<Lens<K>> {
         match &self.namespace {
-            Some(namespace) => Api::namespaced(client.clone(), namespace),
-            None => Api::all(client.clone()),
+            Some(namespace) if K::KIND != ClusterTemplates::KIND => Api::namespaced(client.clone(), namespace),
+            _ => Api::all(client.clone()),
         }
     }
 

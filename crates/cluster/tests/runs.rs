@@ -17,6 +17,8 @@ use support::{Running, Tap, World, text};
 
 const RUN: Resource =
     Resource { group: "argoproj.io", version: "v1alpha1", kind: "AnalysisRun", plural: "analysisruns" };
+const TEMPLATE: Resource =
+    Resource { group: "argoproj.io", version: "v1alpha1", kind: "AnalysisTemplate", plural: "analysistemplates" };
 const JOB: Resource = Resource { group: "batch", version: "v1", kind: "Job", plural: "jobs" };
 const SECRET: Resource = Resource { group: "", version: "v1", kind: "Secret", plural: "secrets" };
 
@@ -121,4 +123,60 @@ async fn a_killed_controller_leaves_a_run_that_the_next_one_finishes() {
     let done = world.until(&RUN, "a", 120, |object| phase(object) == "Successful").await;
     assert_eq!(measured(&done), 6);
     running.stop().await;
+}
+
+fn template(app: &str, image: &str) -> Value {
+    json!({"metadata": {"labels": {"app": app}}, "spec": {"containers": [{"name": "a", "image": image}]}})
+}
+
+/// A canary whose step measures a server: a good answer lets it go on, a bad one takes it back.
+#[tokio::test(start_paused = true)]
+async fn a_rollout_is_judged_by_its_analysis() {
+    for (answer, phase, message) in [
+        ("{\"ok\": 1}", "Healthy", ""),
+        (
+            "{\"ok\": 0}",
+            "Degraded",
+            "RolloutAborted: Rollout aborted update to revision 2: Step-based analysis phase error/failed: Metric \"m\" assessed Failed due to failed (1) > failureLimit (0)",
+        ),
+    ] {
+        let world = World::new().await;
+        let server = Server::default();
+        server.answers.lock().unwrap().push(answer);
+        let metric = json!({
+            "name": "m", "interval": "10s", "count": 3, "successCondition": "result == 1",
+            "provider": {"web": {"url": "http://h/{{args.hash}}", "jsonPath": "{$.ok}"}},
+        });
+        let analysis = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate",
+            "metadata": {"name": "t", "namespace": support::NS}, "spec": {"metrics": [metric], "args": [{"name": "hash"}]}});
+        world.create(&TEMPLATE, analysis).await;
+        let step = json!({"analysis": {"templates": [{"templateName": "t"}],
+            "args": [{"name": "hash", "valueFrom": {"podTemplateHashValue": "Latest"}}]}});
+        let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "a", "namespace": support::NS},
+            "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "a"}}, "template": template("a", "i:1"),
+                "strategy": {"canary": {"steps": [{"setWeight": 50}, step]}}}});
+        world.create(&support::ROLLOUT, rollout).await;
+        let transport = server.clone();
+        let running = world
+            .start_with(serinus_decide::decide, &Tap::default(), |options| options.transport = Arc::new(transport));
+        world.until(&support::ROLLOUT, "a", 300, |object| phase_of(object, "Healthy")).await;
+        world.patch(&support::ROLLOUT, "a", json!({"spec": {"template": template("a", "i:2")}})).await;
+        let done =
+            world.until(&support::ROLLOUT, "a", 600, |object| phase_of(object, phase) && is_observed(object)).await;
+        assert_eq!(text(&done, "/status/message"), message);
+        let hash = text(&done, "/status/currentPodHash");
+        assert!(server.asked.lock().unwrap().iter().all(|url| *url == format!("http://h/{hash}")));
+        let runs = world.list(&RUN).await;
+        assert_eq!(runs.len(), 1);
+        running.stop().await;
+    }
+}
+
+fn phase_of(object: &Value, wanted: &str) -> bool {
+    phase(object) == wanted
+}
+
+fn is_observed(object: &Value) -> bool {
+    let generation = object["metadata"]["generation"].to_string();
+    text(object, "/status/observedGeneration") == generation
 }

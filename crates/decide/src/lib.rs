@@ -17,12 +17,14 @@ mod promotion;
 mod rescale;
 mod restart;
 mod route;
+mod runs;
 pub mod seen;
 mod service;
 mod sets;
 mod spec;
 mod status;
 mod strategy;
+mod templates;
 pub mod update;
 mod workload;
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serinus_wire::k8s::{EndpointSlice, Ingress, Pod, ReplicaSet, Service};
-use serinus_wire::{Rollout, k8s};
+use serinus_wire::rollout::AnalysisTemplateRef;
+use serinus_wire::{AnalysisRun, AnalysisTemplate, Rollout, k8s};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything known about one Rollout.
@@ -20,6 +21,12 @@ pub struct Seen {
     pub ingresses: BTreeMap<String, Ingress>,
     /// EndpointSlices of those Services, by the Service's name. A Service without slices has no entry.
     pub endpoints: BTreeMap<String, Vec<EndpointSlice>>,
+    /// AnalysisTemplates that its analyses name, and those that these name, by name.
+    pub templates: BTreeMap<String, AnalysisTemplate>,
+    /// The same of ClusterAnalysisTemplates.
+    pub cluster_templates: BTreeMap<String, AnalysisTemplate>,
+    /// AnalysisRuns that it owns, in no order.
+    pub runs: Vec<AnalysisRun>,
     /// Pods of its ReplicaSets, looked up only when `needs_pods` says so.
     pub pods: Option<Vec<Pod>>,
 }
@@ -91,4 +98,35 @@ pub fn canary_ingress_name(rollout: &str, ingress: &str) -> String {
     let mut prefix = format!("{rollout}-{ingress}");
     prefix.truncate(253 - "-canary".len());
     format!("{prefix}-canary")
+}
+
+/// The analysis templates that a Rollout names itself.
+pub fn analysis_templates(rollout: &Rollout) -> Vec<AnalysisTemplateRef> {
+    let mut named = Vec::new();
+    if let Some(blue_green) = &rollout.spec.strategy.blue_green {
+        let analyses = blue_green.pre_promotion_analysis.iter().chain(&blue_green.post_promotion_analysis);
+        named.extend(analyses.flat_map(|analysis| analysis.templates.iter().cloned()));
+    }
+    if let Some(canary) = &rollout.spec.strategy.canary {
+        named.extend(canary.analysis.iter().flat_map(|analysis| analysis.templates.iter().cloned()));
+        let steps = canary.steps.iter().flatten().filter_map(|step| step.analysis.as_ref());
+        named.extend(steps.flat_map(|analysis| analysis.templates.iter().cloned()));
+    }
+    named
+}
+
+/// Puts the templates that a Rollout needs into what is seen of it; `get` finds one in the cluster or the namespace.
+pub fn fill_templates(seen: &mut Seen, get: impl Fn(bool, &str) -> Option<AnalysisTemplate>) {
+    let mut next = analysis_templates(&seen.rollout);
+    while let Some(reference) = next.pop() {
+        let cluster = reference.cluster_scope == Some(true);
+        let known = if cluster { &mut seen.cluster_templates } else { &mut seen.templates };
+        if known.contains_key(&reference.template_name) {
+            continue;
+        }
+        if let Some(template) = get(cluster, &reference.template_name) {
+            next.extend(template.spec.templates.iter().cloned());
+            known.insert(reference.template_name, template);
+        }
+    }
 }

@@ -31,7 +31,10 @@ pub fn effective(seen: &Seen) -> Result<Rollout, Box<(Rollout, Finding)>> {
     let around = Around { services: &seen.services, ingresses: &seen.ingresses, workload_resolved: resolved };
     // The rule about a template beside a workloadRef is about the object as written.
     let checked = if rollout.spec.workload_ref.is_some() && resolved { &rollout } else { &seen.rollout };
-    if let Some(finding) = validate::rollout(checked, &around).or_else(|| unsupported(&rollout)) {
+    if let Some(finding) = validate::rollout(checked, &around)
+        .or_else(|| unsupported(&rollout))
+        .or_else(|| crate::runs::check(seen, &rollout))
+    {
         return Err(Box::new((rollout, finding)));
     }
     Ok(rollout)
@@ -69,9 +72,6 @@ pub(crate) fn unsupported(rollout: &Rollout) -> Option<Finding> {
         }
     }
     let canary = rollout.canary()?;
-    if canary.analysis.is_some() {
-        return refuse("spec.strategy.canary.analysis");
-    }
     if let Some(plugin) = plugins(canary).into_iter().next() {
         return Some(plugin);
     }
@@ -93,7 +93,6 @@ pub(crate) fn unsupported(rollout: &Rollout) -> Option<Finding> {
     for (index, step) in crate::canary::weight::steps(rollout).iter().enumerate() {
         for (set, field) in [
             (step.experiment.is_some(), "experiment"),
-            (step.analysis.is_some(), "analysis"),
             (step.set_header_route.is_some(), "setHeaderRoute"),
             (step.set_mirror_route.is_some(), "setMirrorRoute"),
         ] {

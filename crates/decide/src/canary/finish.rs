@@ -4,9 +4,9 @@ use super::scale::{self, at_desired_counts};
 use super::{pair, weight};
 use crate::pass::Pass;
 use crate::plan::Verdict;
-use crate::status::pause::{CANARY_STEP, resumed};
+use crate::status::pause::{CANARY_STEP, INCONCLUSIVE_RUN, resumed};
 use crate::status::{self, conditions};
-use crate::{identity, promotion};
+use crate::{identity, promotion, runs};
 
 /// Hash of the steps in force.
 pub fn steps_hash(pass: &Pass<'_>) -> String {
@@ -103,7 +103,7 @@ fn reason_to_promote(pass: &Pass<'_>, fast: bool) -> Option<String> {
 
 /// What the step asks for is reached.
 fn step_completed(pass: &Pass<'_>, index: usize) -> bool {
-    if pass.rollout.spec.paused {
+    if pass.halted() || pass.pause.add.contains(&INCONCLUSIVE_RUN) {
         return false;
     }
     let Some(step) = weight::steps(&pass.rollout).get(index) else { return false };
@@ -114,6 +114,9 @@ fn step_completed(pass: &Pass<'_>, index: usize) -> bool {
         }
         let (Some(duration), Some(started)) = (&pause.duration, conditions::step_pause(old)) else { return false };
         return pass.now >= Pass::after(started, weight::pause_seconds(duration));
+    }
+    if let Some(analysis) = &step.analysis {
+        return runs::step_is_done(pass, index, analysis);
     }
     if step.set_canary_scale.is_some() {
         return at_desired_counts(pass);
@@ -129,6 +132,7 @@ fn advance(pass: &mut Pass<'_>, index: usize) {
     let steps = weight::step_count(&pass.rollout);
     let words = weight::steps(&pass.rollout).get(index).map_or_else(String::new, weight::describe);
     pass.status.current_step_index = i32::try_from(index + 1).ok();
+    pass.status.canary.current_step_analysis_run_status = None;
     pass.pause.remove.push(CANARY_STEP);
     pass.pause.add.retain(|reason| *reason != CANARY_STEP);
     let text = format!("Rollout step {}/{steps} completed ({words})", index + 1);

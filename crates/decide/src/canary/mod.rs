@@ -11,7 +11,7 @@ pub mod weight;
 use crate::pass::Pass;
 use crate::plan::Verdict;
 use crate::status::pause::{CANARY_STEP, pause_of, resumed};
-use crate::{identity, metadata, promotion, restart, route};
+use crate::{identity, metadata, promotion, restart, route, runs};
 use serinus_wire::Rollout;
 use serinus_wire::rollout::RolloutStatus;
 
@@ -30,9 +30,18 @@ pub fn pass(pass: &mut Pass<'_>) {
     pair::reconcile(pass);
     services::reconcile(pass);
     route::reconcile(pass);
+    if runs::canary(pass) {
+        finish::conclude(pass);
+        return;
+    }
     let scaled = !pass.halted() && scale::reconcile(pass);
-    if pass.halted() {
+    if pass.rollout.spec.paused {
         pass.waits("scale", "paused by hand: no set is scaled and no step ends until the Rollout is resumed");
+    } else if pass.halted() {
+        pass.waits(
+            "scale",
+            "an analysis could not tell: no set is scaled and no step ends until somebody promotes or aborts",
+        );
     }
     if !scaled {
         step_pause(pass);

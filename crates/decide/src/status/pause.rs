@@ -9,6 +9,9 @@ pub const CANARY_STEP: &str = "CanaryPauseStep";
 /// Reason of the pause before a blue/green switch.
 pub const BLUE_GREEN: &str = "BlueGreenPause";
 
+/// Reason of the pause after an analysis that could not tell.
+pub const INCONCLUSIVE_RUN: &str = "InconclusiveAnalysisRun";
+
 /// What this pass adds and takes back.
 #[derive(Clone, Debug, Default)]
 pub struct PauseEdits {

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serinus_decide::{Act, Guard, Kind, Op, Plan, Seen, Workload, Write, decide};
 use serinus_wire::k8s::{Endpoint, EndpointConditions, EndpointSlice, Ingress, ReplicaSet, Service, TargetRef};
-use serinus_wire::{Rollout, k8s, keys};
+use serinus_wire::{AnalysisRun, Rollout, k8s, keys};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything there is.
@@ -179,6 +179,20 @@ impl World {
                 let pod = self.pods.iter_mut().find(|pod| &pod.metadata.name == name).unwrap();
                 *pod = patched(pod, patch);
                 pod.metadata.resource_version = version;
+            }
+            (Kind::AnalysisRun, Op::Create(object)) => {
+                assert!(!self.seen.runs.iter().any(|run| &run.metadata.name == name), "{name} exists");
+                let mut run = AnalysisRun::read(object).unwrap();
+                run.metadata.uid = format!("uid-{name}");
+                run.metadata.resource_version = version;
+                run.metadata.creation_timestamp = Some(serinus_wire::Time::whole_seconds(self.now));
+                self.seen.runs.push(run);
+            }
+            (Kind::AnalysisRun, Op::Delete) => self.seen.runs.retain(|run| &run.metadata.name != name),
+            (Kind::AnalysisRun, Op::Patch(patch)) => {
+                let run = self.seen.runs.iter_mut().find(|run| &run.metadata.name == name).unwrap();
+                *run = patched(run, patch);
+                run.metadata.resource_version = version;
             }
             other => panic!("unexpected write {other:?}"),
         }

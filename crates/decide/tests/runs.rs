@@ -1,0 +1,215 @@
+//! Analyses of a Rollout: runs come, are followed, and end, and the update with them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod world;
+
+use serde_json::{Value, json};
+use serinus_decide::decide;
+use serinus_wire::analysis::{AnalysisRun, AnalysisTemplate, Phase};
+use world::{World, template};
+
+fn canary(strategy: Value) -> World {
+    let mut world = World::new(
+        json!({
+            "replicas": 4,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": template("web:1"),
+            "strategy": {"canary": strategy},
+        }),
+        &[],
+    );
+    let metric = json!({"name": "m", "count": 1, "provider": {"web": {"url": "http://{{args.host}}/"}}});
+    add(
+        &mut world,
+        "ok",
+        json!({"metrics": [metric], "args": [{"name": "host", "value": "h"}, {"name": "hash", "value": ""}]}),
+    );
+    let endless = json!({"name": "e", "interval": "5s", "provider": {"web": {"url": "http://h/"}}});
+    add(&mut world, "endless", json!({"metrics": [endless]}));
+    world
+}
+
+fn add(world: &mut World, name: &str, spec: Value) {
+    let object = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec});
+    world.seen.templates.insert(name.to_string(), AnalysisTemplate::read(&object).unwrap());
+}
+
+/// Version 1 is out, version 2 is on its way.
+fn updating(strategy: Value) -> World {
+    let mut world = canary(strategy);
+    world.run();
+    assert_eq!(world.phase(), "Healthy", "{}", world.plan().report);
+    world.edit_rollout(&json!({"spec": {"template": template("web:2")}}), false);
+    world.events.clear();
+    world.run();
+    world
+}
+
+fn step() -> Value {
+    let hash = json!({"name": "hash", "valueFrom": {"podTemplateHashValue": "Latest"}});
+    json!({"analysis": {"templates": [{"templateName": "ok"}], "args": [hash]}})
+}
+
+fn end(world: &mut World, phase: Phase, message: &str) {
+    let run = world.seen.runs.last_mut().unwrap();
+    run.status.phase = Some(phase);
+    run.status.message = message.to_string();
+    world.run();
+}
+
+fn only(world: &World) -> &AnalysisRun {
+    assert_eq!(world.seen.runs.len(), 1, "{:?}", names(world));
+    &world.seen.runs[0]
+}
+
+fn names(world: &World) -> Vec<&str> {
+    world.seen.runs.iter().map(|run| run.metadata.name.as_str()).collect()
+}
+
+#[test]
+fn a_step_waits_for_its_run() {
+    let mut world = updating(json!({"steps": [{"setWeight": 25}, step(), {"pause": {}}]}));
+    let run = only(&world).clone();
+    let hash = world.seen.rollout.status.current_pod_hash.clone();
+    assert_eq!(run.metadata.name, format!("web-{hash}-2-1"));
+    let label = |key: &str| run.metadata.labels.get(key).map(String::as_str);
+    assert_eq!(label("rollout-type"), Some("Step"));
+    assert_eq!(label("step-index"), Some("1"));
+    assert_eq!(label("rollouts-pod-template-hash"), Some(hash.as_str()));
+    assert_eq!(label("app"), Some("web"));
+    let args: Vec<_> = run.spec.args.iter().map(|arg| (arg.name.as_str(), arg.value.as_deref())).collect();
+    assert_eq!(args, [("host", Some("h")), ("hash", Some(hash.as_str()))]);
+    let recorded = world.seen.rollout.status.canary.current_step_analysis_run_status.clone().unwrap();
+    assert_eq!(recorded.name, run.metadata.name);
+    assert!(world.plan().report.waits().any(|line| line.part == "analysis"), "{}", world.plan().report);
+
+    end(&mut world, Phase::Successful, "");
+    assert_eq!(world.seen.rollout.status.current_step_index, Some(2));
+    assert_eq!(world.seen.rollout.status.canary.current_step_analysis_run_status, None);
+    assert!(world.events.contains(&"AnalysisRunSuccessful".to_string()), "{:?}", world.events);
+}
+
+#[test]
+fn a_failed_run_aborts_and_a_retry_takes_another() {
+    for (phase, event) in [(Phase::Failed, "AnalysisRunFailed"), (Phase::Error, "AnalysisRunError")] {
+        let mut world = updating(json!({"steps": [{"setWeight": 25}, step()]}));
+        end(&mut world, phase, "it is broken");
+        let status = &world.seen.rollout.status;
+        assert!(status.abort && status.phase == "Degraded");
+        let text = "RolloutAborted: Rollout aborted update to revision 2: Step-based analysis phase error/failed: it is broken";
+        assert_eq!(status.message, text);
+        assert_eq!(world.sizes(), [("web:1".to_string(), 4)].into());
+        assert!(world.events.contains(&event.to_string()) && world.events.contains(&"RolloutAborted".to_string()));
+
+        world.edit_rollout(&json!({"status": {"abort": false}}), true);
+        world.run();
+        assert_eq!(world.seen.runs.len(), 2);
+        assert!(names(&world)[1].ends_with("-2-1.1"), "{:?}", names(&world));
+        end(&mut world, Phase::Successful, "");
+        assert_eq!(world.phase(), "Healthy", "{}", world.plan().report);
+    }
+}
+
+#[test]
+fn a_run_that_can_not_tell_pauses_until_a_person_decides() {
+    let mut world = updating(json!({"steps": [{"setWeight": 25}, step()]}));
+    end(&mut world, Phase::Inconclusive, "");
+    let status = &world.seen.rollout.status;
+    assert_eq!((status.phase.as_str(), status.message.as_str()), ("Paused", "InconclusiveAnalysisRun"));
+    assert!(status.controller_pause);
+    world.edit_rollout(&json!({"status": {"pauseConditions": null}}), true);
+    world.run();
+    assert_eq!(world.seen.runs.len(), 2, "{}", world.plan().report);
+    end(&mut world, Phase::Successful, "");
+    assert_eq!(world.phase(), "Healthy");
+}
+
+#[test]
+fn a_background_run_goes_along_and_ends_with_the_update() {
+    let strategy = json!({
+        "analysis": {"templates": [{"templateName": "endless"}], "startingStep": 1},
+        "steps": [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}],
+    });
+    let mut world = updating(strategy.clone());
+    let run = only(&world).clone();
+    assert!(run.metadata.name.ends_with("-2") && run.metadata.labels["rollout-type"] == "Background", "{run:?}");
+    world.seen.runs[0].status.phase = Some(Phase::Running);
+    world.edit_rollout(&json!({"status": {"pauseConditions": null}}), true);
+    world.run();
+    assert_eq!(world.phase(), "Healthy");
+    assert!(only(&world).spec.terminate);
+    assert_eq!(world.seen.rollout.status.canary.current_background_analysis_run_status, None);
+
+    let mut world = updating(strategy);
+    end(&mut world, Phase::Failed, "x");
+    assert!(world.seen.rollout.status.message.ends_with(": Background analysis phase error/failed: x"));
+}
+
+#[test]
+fn a_new_version_and_an_abort_end_what_runs() {
+    let mut world = updating(json!({"steps": [{"setWeight": 25}, step()]}));
+    world.edit_rollout(&json!({"spec": {"template": template("web:3")}}), false);
+    world.run();
+    let terminated: Vec<bool> = world.seen.runs.iter().map(|run| run.spec.terminate).collect();
+    assert_eq!(terminated, [true, false]);
+    world.edit_rollout(&json!({"status": {"abort": true}}), true);
+    world.run();
+    assert!(world.seen.runs.iter().all(|run| run.spec.terminate));
+    assert_eq!(world.seen.rollout.status.canary.current_step_analysis_run_status, None);
+}
+
+#[test]
+fn old_runs_are_deleted() {
+    let mut world = canary(json!({"steps": [step()]}));
+    world.edit_rollout(&json!({"spec": {"analysis": {"successfulRunHistoryLimit": 2}}}), false);
+    world.run();
+    for version in 2..6 {
+        world.edit_rollout(&json!({"spec": {"template": template(&format!("web:{version}"))}}), false);
+        world.run();
+        end(&mut world, Phase::Successful, "");
+        assert_eq!(world.phase(), "Healthy");
+    }
+    assert_eq!(world.seen.runs.len(), 2, "{:?}", names(&world));
+}
+
+/// What Argo Rollouts says of the same specs.
+#[test]
+fn templates_are_validated() {
+    let vectors: Value = serde_json::from_str(include_str!("../../wire/tests/data/validation-vectors.json")).unwrap();
+    let mut looked_at = 0;
+    for case in vectors["cases"].as_array().unwrap() {
+        let note = case["note"].as_str().unwrap();
+        if !["template missing", "infinite inline", "infinite background", "inline arg missing", "good analysis"]
+            .contains(&note)
+        {
+            continue;
+        }
+        let mut world = World::new(case["spec"].clone(), &[]);
+        world.edit_rollout(&json!({"metadata": {"name": "NAME"}}), false);
+        for object in
+            vectors["objects"].as_array().unwrap().iter().filter(|object| object["kind"] == "AnalysisTemplate")
+        {
+            add(&mut world, object["metadata"]["name"].as_str().unwrap(), object["spec"].clone());
+        }
+        drop(world.rest());
+        let conditions = &world.seen.rollout.status.conditions;
+        let invalid = conditions.iter().find(|condition| condition.kind == "InvalidSpec");
+        assert_eq!(invalid.map(|condition| condition.message.as_str()), case["invalidSpec"].as_str(), "{note}");
+        looked_at += 1;
+    }
+    assert_eq!(looked_at, 5);
+}
+
+/// Every look of a whole update is a fixpoint once it is carried out.
+#[test]
+fn nothing_is_written_twice() {
+    let mut world = updating(json!({
+        "analysis": {"templates": [{"templateName": "endless"}]},
+        "steps": [{"setWeight": 25}, step(), {"setWeight": 50}, {"pause": {}}],
+    }));
+    assert_eq!(decide(&world.seen, world.now), decide(&world.seen, world.now));
+    assert!(world.plan().writes().next().is_none());
+    end(&mut world, Phase::Successful, "");
+    assert!(world.plan().writes().next().is_none());
+}
