@@ -32,15 +32,32 @@ EOK
 k() { kubectl --kubeconfig "$ADMIN" "$@"; }
 
 up() {
-  local name
-  if alive apiserver > /dev/null; then
+  if alive kcm > /dev/null; then
     all_alive
     say "$LAB_NAME is up already"
     return
   fi
+  free_ports "$KCM_PORT=kube-controller-manager" "$SCHEDULER_PORT=kube-scheduler"
+  api
+  start kcm kube-controller-manager --kubeconfig="$RUN/kcm.kubeconfig" --secure-port="$KCM_PORT" --bind-address=127.0.0.1 --service-account-private-key-file="$PKI/sa.key" \
+    --root-ca-file="$PKI/ca.crt" --cluster-signing-cert-file="$PKI/ca.crt" --cluster-signing-key-file="$PKI/ca.key" --use-service-account-credentials=true \
+    --leader-elect=false --cluster-cidr="$POD_RANGE" --allocate-node-cidrs=true --kube-api-qps=400 --kube-api-burst=800
+  start scheduler kube-scheduler --kubeconfig="$RUN/scheduler.kubeconfig" --secure-port="$SCHEDULER_PORT" --bind-address=127.0.0.1 --leader-elect=false --kube-api-qps=400 --kube-api-burst=800
+  ready kcm k get serviceaccount default
+  ready scheduler curl -skf "https://127.0.0.1:$SCHEDULER_PORT/healthz"
+}
+
+# etcd and kube-apiserver alone.
+api() {
+  local name
+  if alive apiserver > /dev/null; then
+    all_alive
+    say "$LAB_NAME has its API already"
+    return
+  fi
   # What an earlier run left behind after a crash is in nobody's way.
   for name in $(started); do stop "$name"; done
-  free_ports "$LAB_PORT=kube-apiserver" "$ETCD_PORT=etcd" "$ETCD_PEER_PORT=etcd peers" "$KCM_PORT=kube-controller-manager" "$SCHEDULER_PORT=kube-scheduler"
+  free_ports "$LAB_PORT=kube-apiserver" "$ETCD_PORT=etcd" "$ETCD_PEER_PORT=etcd peers"
   mkdir -p "$RUN/log" "$PKI"
   pki
   start etcd etcd --data-dir "$RUN/etcd" --listen-client-urls "http://127.0.0.1:$ETCD_PORT" --advertise-client-urls "http://127.0.0.1:$ETCD_PORT" \
@@ -49,12 +66,6 @@ up() {
   ready etcd curl -sf "http://127.0.0.1:$ETCD_PORT/health"
   apiserver
   ready apiserver k get --raw /readyz
-  start kcm kube-controller-manager --kubeconfig="$RUN/kcm.kubeconfig" --secure-port="$KCM_PORT" --bind-address=127.0.0.1 --service-account-private-key-file="$PKI/sa.key" \
-    --root-ca-file="$PKI/ca.crt" --cluster-signing-cert-file="$PKI/ca.crt" --cluster-signing-key-file="$PKI/ca.key" --use-service-account-credentials=true \
-    --leader-elect=false --cluster-cidr="$POD_RANGE" --allocate-node-cidrs=true --kube-api-qps=400 --kube-api-burst=800
-  start scheduler kube-scheduler --kubeconfig="$RUN/scheduler.kubeconfig" --secure-port="$SCHEDULER_PORT" --bind-address=127.0.0.1 --leader-elect=false --kube-api-qps=400 --kube-api-burst=800
-  ready kcm k get serviceaccount default
-  ready scheduler curl -skf "https://127.0.0.1:$SCHEDULER_PORT/healthz"
 }
 
 # AUDIT=1 writes every request's metadata to $RUN/audit.log.

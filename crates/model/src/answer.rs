@@ -1,5 +1,6 @@
 //! One request, one answer: verbs, subresources, options and media types.
 
+use crate::builtin;
 use crate::catalogue::Kind;
 use crate::discovery;
 use crate::failure::Failure;
@@ -10,6 +11,7 @@ use crate::patch::PatchType;
 use crate::pods::LogOptions;
 use crate::read::{Filter, List};
 use crate::route::{Address, Query, Route};
+use crate::selector::{FieldTerms, Labels};
 use crate::state::State;
 use crate::verbs::{DeleteOptions, Deleted, FieldValidation, Options, Part, Target, Written, success};
 use crate::view::View;
@@ -42,8 +44,8 @@ pub struct Request {
 pub enum Answer {
     /// JSON with a code and warnings.
     Json(u16, Value, Vec<String>),
-    /// Plain text.
-    Text(String),
+    /// Plain text with a code.
+    Text(u16, String),
     /// Lines as they come.
     Stream(&'static str, BoxStream<'static, Bytes>),
 }
@@ -91,9 +93,11 @@ impl Request {
             return Ok(Value::Null);
         }
         if self.content_type.contains("protobuf") {
-            return Err(Failure::unsupported_media_type(
-                "the body of the request was in an unknown format - accepted media types include: application/json",
-            ));
+            return builtin::protobuf::read(&self.body).ok_or_else(|| {
+                Failure::unsupported_media_type(
+                    "the body of the request was in an unknown format - accepted media types include: application/json",
+                )
+            });
         }
         serde_json::from_slice(&self.body)
             .map_err(|error| Failure::bad_request(format!("couldn't read the body as JSON: {error}")))
@@ -133,7 +137,7 @@ fn meta(model: &Model, request: &Request, path: &[String]) -> Result<Answer, Fai
     if let [only] = path
         && matches!(only.as_str(), "healthz" | "readyz" | "livez")
     {
-        return Ok(Answer::Text("ok".into()));
+        return Ok(Answer::Text(200, "ok".into()));
     }
     let first = request.accept.split(',').next().unwrap_or("");
     if first.contains("protobuf") && !request.accept.contains("json") {
@@ -154,9 +158,17 @@ fn meta(model: &Model, request: &Request, path: &[String]) -> Result<Answer, Fai
 fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usize>) -> Result<Answer, Failure> {
     let view = View::parse(&request.accept, request.query.text("includeObject"))
         .ok_or_else(|| Failure::not_acceptable("only the following media types are accepted: application/json"))?;
-    let kind = model
-        .look(|state| state.catalogue.find(&address.group, &address.version, &address.plural))
-        .ok_or_else(Failure::no_such_path)?;
+    let kind = model.look(|state| state.catalogue.find(&address.group, &address.version, &address.plural));
+    let Some(kind) = kind else {
+        let built_in = model
+            .look(|state| state.catalogue.all().any(|kind| kind.resource.group == address.group && !kind.is_custom()));
+        // Groups that nobody serves, and custom resources that nobody defined, don't even get a Status.
+        return if built_in {
+            Err(Failure::no_such_path())
+        } else {
+            Ok(Answer::Text(404, "404 page not found\n".into()))
+        };
+    };
     if kind.namespaced
         && address.namespace.is_empty()
         && !matches!(request.verb(), "list" | "watch" | "deletecollection")
@@ -172,6 +184,9 @@ fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usiz
         _ => {}
     }
     let part = part(&kind, &address.subresource)?;
+    if address.name.is_empty() && matches!(request.verb(), "update" | "patch") {
+        return Err(Failure::method_not_allowed());
+    }
     match request.verb() {
         "watch" => {
             let filter = Filter::parse(&kind, &with_name(address), &name_as_field(address, &request.query))?;
@@ -179,6 +194,9 @@ fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usiz
             Ok(Answer::Stream("application/json", Box::pin(watch.lines())))
         }
         "list" => model.look(|state| {
+            Labels::parse(request.query.text("labelSelector"))?;
+            FieldTerms::check(request.query.text("fieldSelector"))?;
+            state.check_list(&request.query)?;
             let list = state.list(&kind, &Filter::parse(&kind, address, &request.query)?, &request.query)?;
             Ok(Answer::Json(200, view.list(&kind, list, state.now), vec![]))
         }),
@@ -192,7 +210,10 @@ fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usiz
         }),
         "create" if !address.name.is_empty() => Err(Failure::method_not_allowed()),
         "create" | "update" | "patch" => {
-            let body = request.json()?;
+            let body = match request.verb() {
+                "patch" => request.json()?,
+                _ => request.json().map_err(|failure| unreadable(&kind, failure))?,
+            };
             model.work(|state| {
                 let written = change(state, request, address, &kind, part, body)?;
                 let shown = if part == Part::Scale {
@@ -207,6 +228,14 @@ fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usiz
         "deletecollection" => delete_collection(model, request, address, &kind, view),
         _ => Err(Failure::method_not_allowed()),
     }
+}
+
+fn unreadable(kind: &Kind, failure: Failure) -> Failure {
+    let message = format!(
+        "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {}",
+        kind.kind, failure.message
+    );
+    if failure.code == 400 { Failure { message, ..failure } } else { failure }
 }
 
 /// A watch of one object is a watch of the collection with one name.
@@ -227,7 +256,7 @@ fn part(kind: &Kind, subresource: &str) -> Result<Part, Failure> {
         "" => Ok(Part::Main),
         "status" if kind.status => Ok(Part::Status),
         "scale" if kind.scale.is_some() => Ok(Part::Scale),
-        "finalize" if kind.kind == "Namespace" => Ok(Part::Main),
+        "finalize" if kind.kind == "Namespace" => Ok(Part::Finalize),
         _ => Err(Failure::no_such_path()),
     }
 }
@@ -247,9 +276,7 @@ fn change(
         "update" => state.update(target, body, &options),
         _ => {
             let Some(how) = PatchType::parse(&request.content_type) else {
-                return Err(Failure::unsupported_media_type(
-                    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml",
-                ));
+                return Err(Failure::unsupported_patch(kind.is_custom()));
             };
             state.patch(target, how, body, &options)
         }
@@ -280,14 +307,20 @@ fn delete(
     // The dry run of a delete may stand in its body.
     options.dry_run |= request.json()?.items("/dryRun").iter().any(|one| one.as_str() == Some("All"));
     model.work(|state| {
-        let deleted = state.delete(kind, &address.namespace, &address.name, &how, &options)?;
+        let keeps_pods = kind.kind == "Job" && how.policy.is_none();
+        let warnings = if keeps_pods { vec![KEEPS_PODS.to_string()] } else { vec![] };
+        let deleted = state
+            .delete(kind, &address.namespace, &address.name, &how, &options)
+            .map_err(|failure| failure.warning(&warnings))?;
         let body = match &deleted {
             Deleted::Gone(object) if !gives_back(kind) => success(kind, object),
             Deleted::Gone(object) | Deleted::Leaving(object) => view.one(kind, object, state.now),
         };
-        Ok(Answer::Json(200, body, vec![]))
+        Ok(Answer::Json(200, body, warnings))
     })
 }
+
+const KEEPS_PODS: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
 
 /// Kinds whose delete answers with the object itself.
 fn gives_back(kind: &Kind) -> bool {
@@ -301,14 +334,19 @@ fn delete_collection(
     kind: &Arc<Kind>,
     view: View,
 ) -> Result<Answer, Failure> {
+    if kind.kind == "Namespace" {
+        return Err(Failure::method_not_allowed());
+    }
     let (how, options) = (delete_options(request)?, request.options());
+    let keeps_pods = kind.kind == "Job" && how.policy.is_none();
+    let warnings = if keeps_pods { vec![KEEPS_PODS.to_string()] } else { vec![] };
     model.work(|state| {
         let filter = Filter::parse(kind, address, &request.query)?;
         let chosen = state.list(kind, &filter, &Query::default())?.items;
         let items = state.delete_collection(kind, chosen, &how, &options)?;
         let metadata =
             [("resourceVersion".to_string(), Value::from(state.store.version().to_string()))].into_iter().collect();
-        Ok(Answer::Json(200, view.list(kind, List { items, metadata }, state.now), vec![]))
+        Ok(Answer::Json(200, view.list(kind, List { items, metadata }, state.now), warnings))
     })
 }
 

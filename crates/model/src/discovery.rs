@@ -90,7 +90,7 @@ fn resources(catalogue: &Catalogue, group: &str, version: &str) -> Result<Value,
     let mut resources = Vec::new();
     for kind in kinds {
         let mut main = json!({
-            "name": kind.resource.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind, "verbs": VERBS,
+            "name": kind.resource.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind, "verbs": verbs(kind),
         });
         add_lists(&mut main, kind);
         resources.push(main);
@@ -117,6 +117,11 @@ fn add_lists(one: &mut Value, kind: &Kind) {
             }
         }
     }
+}
+
+/// Namespaces can't be deleted all at once.
+fn verbs(kind: &Kind) -> Vec<&'static str> {
+    VERBS.iter().filter(|verb| kind.kind != "Namespace" || **verb != "deletecollection").copied().collect()
 }
 
 fn sub_verbs(name: &str) -> &'static [&'static str] {
@@ -175,7 +180,7 @@ fn aggregated(kind: &Kind) -> Value {
         .collect();
     let mut one = json!({
         "resource": kind.resource.plural, "responseKind": kind_of(&kind.resource.group, &kind.version, &kind.kind),
-        "scope": if kind.namespaced { "Namespaced" } else { "Cluster" }, "singularResource": kind.singular, "verbs": VERBS,
+        "scope": if kind.namespaced { "Namespaced" } else { "Cluster" }, "singularResource": kind.singular, "verbs": verbs(kind),
     });
     add_lists(&mut one, kind);
     if let (Value::Object(map), false) = (&mut one, subresources.is_empty()) {

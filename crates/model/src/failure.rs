@@ -13,6 +13,8 @@ pub struct Failure {
     pub message: String,
     /// `details` of the Status; `null` when there are none.
     pub details: Value,
+    /// Lines for the `Warning` header.
+    pub warnings: Vec<String>,
 }
 
 /// One thing wrong with an object.
@@ -68,18 +70,14 @@ impl Cause {
     }
 }
 
-/// A value as Kubernetes shows it in messages: compound values are not spelt out.
+/// A value as Kubernetes shows it in messages.
 fn shown(value: &Value) -> String {
-    match value {
-        Value::Object(_) => "\"object\"".to_string(),
-        Value::Array(_) => "\"array\"".to_string(),
-        other => other.to_string(),
-    }
+    value.to_string()
 }
 
 impl Failure {
     fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Failure {
-        Failure { code, reason, message: message.into(), details: Value::Null }
+        Failure { code, reason, message: message.into(), details: Value::Null, warnings: Vec::new() }
     }
     fn of(mut self, group: &str, resource: &str, name: &str) -> Failure {
         let mut details = serde_json::Map::new();
@@ -112,6 +110,13 @@ impl Failure {
         let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", qualified(resource, group));
         Failure::new(409, "Conflict", message).of(group, resource, name)
     }
+    /// 409 of a write to an object with another uid. `key`: where a real server keeps it.
+    pub fn another(group: &str, resource: &str, name: &str, key: &str, (wanted, found): (&str, &str)) -> Failure {
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
+        );
+        Failure::conflict(group, resource, name, &why)
+    }
     /// 409 of an object that changed meanwhile.
     pub fn stale(group: &str, resource: &str, name: &str) -> Failure {
         Failure::conflict(
@@ -121,19 +126,26 @@ impl Failure {
             "the object has been modified; please apply your changes to the latest version and try again",
         )
     }
-    /// 409 of server-side apply against other managers.
-    pub fn apply_conflict(causes: &[(String, String)]) -> Failure {
-        let lines: Vec<String> =
-            causes.iter().map(|(manager, field)| format!("conflict with \"{manager}\": {field}")).collect();
-        let plural = if lines.len() == 1 { "conflict" } else { "conflicts" };
-        let mut failure = Failure::new(
-            409,
-            "Conflict",
-            format!("Apply failed with {} {plural}: {}", lines.len(), lines.join("\n- ")),
-        );
-        let causes: Vec<Value> = causes
+    /// 409 of server-side apply against other managers: how each is named, and the field.
+    pub fn apply_conflict(conflicts: &[(String, String)]) -> Failure {
+        let told = match conflicts {
+            [(manager, field)] => format!("conflict: conflict with {manager}: {field}"),
+            _ => {
+                let mut managers: Vec<&String> = conflicts.iter().map(|(manager, _)| manager).collect();
+                managers.sort();
+                managers.dedup();
+                let of = |manager: &String| {
+                    let fields =
+                        conflicts.iter().filter(|(one, _)| one == manager).map(|(_, field)| format!("\n- {field}"));
+                    format!("conflicts with {manager}:{}", fields.collect::<String>())
+                };
+                format!("conflicts: {}", managers.into_iter().map(of).collect::<Vec<_>>().join("\n"))
+            }
+        };
+        let mut failure = Failure::new(409, "Conflict", format!("Apply failed with {} {told}", conflicts.len()));
+        let causes: Vec<Value> = conflicts
             .iter()
-            .map(|(manager, field)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field}))
+            .map(|(manager, field)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": field}))
             .collect();
         failure.details = json!({"causes": causes});
         failure
@@ -168,6 +180,32 @@ impl Failure {
     pub fn bad_request(message: impl Into<String>) -> Failure {
         Failure::new(400, "BadRequest", message)
     }
+    /// The same with lines for the `Warning` header.
+    pub fn warning(mut self, warnings: &[String]) -> Failure {
+        self.warnings.extend_from_slice(warnings);
+        self
+    }
+    /// 422 of a patch that brings unknown fields. `quoted`: what is shown of it.
+    pub fn bad_patch(quoted: &str, why: &str) -> Failure {
+        let causes = [Cause::invalid("patch", &quoted.into(), why)];
+        Failure::invalid("", "", "", &causes)
+    }
+    /// 409 of a delete whose precondition does not hold. `what`: `UID` or `ResourceVersion`.
+    pub fn precondition(group: &str, kind: &str, name: &str, what: &str, (wanted, found): (&str, &str)) -> Failure {
+        let might = if what == "UID" { "been deleted and then recreated" } else { "been modified" };
+        let why = format!(
+            "the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). The object might have {might}"
+        );
+        Failure::conflict(group, kind, name, &why)
+    }
+    /// 500 without a reason: what a server says when its store refuses.
+    pub fn internal(message: impl Into<String>) -> Failure {
+        Failure::new(500, "", message)
+    }
+    /// 422 of the options of a request.
+    pub fn bad_options(kind: &str, causes: &[Cause]) -> Failure {
+        Failure::invalid("meta.k8s.io", kind, "", causes)
+    }
     /// 403 with a sentence.
     pub fn forbidden(group: &str, resource: &str, name: &str, why: &str) -> Failure {
         Failure::new(403, "Forbidden", format!("{} \"{name}\" is forbidden: {why}", qualified(resource, group)))
@@ -183,6 +221,17 @@ impl Failure {
     /// 410: the version asked for is no longer known.
     pub fn expired(message: impl Into<String>) -> Failure {
         Failure::new(410, "Expired", message)
+    }
+    /// 415 of a patch.
+    pub fn unsupported_patch(custom: bool) -> Failure {
+        if custom {
+            return Failure::unsupported_media_type(
+                "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+            );
+        }
+        let mut failure = Failure::unsupported_media_type("415: Unsupported Media Type");
+        failure.details = json!({});
+        failure
     }
     /// 415.
     pub fn unsupported_media_type(message: impl Into<String>) -> Failure {
@@ -220,8 +269,11 @@ impl Failure {
     pub fn body(&self) -> Value {
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "message": self.message, "code": self.code,
         });
+        if !self.reason.is_empty() {
+            body["reason"] = self.reason.into();
+        }
         if !self.details.is_null()
             && let Value::Object(map) = &mut body
         {

@@ -25,6 +25,7 @@ mod pods;
 mod read;
 mod route;
 mod selector;
+mod selector_text;
 mod service;
 mod state;
 mod store;

@@ -1,7 +1,7 @@
 //! Get and list: which objects, of which version, in which portions.
 
 use crate::catalogue::Kind;
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::object::Fields;
 use crate::route::{Address, Query};
 use crate::selector::{FieldTerms, Labels};
@@ -26,7 +26,7 @@ impl Filter {
         Ok(Filter {
             namespace: (kind.namespaced && !address.namespace.is_empty()).then(|| address.namespace.clone()),
             labels: Labels::parse(query.text("labelSelector"))?,
-            fields: FieldTerms::parse(query.text("fieldSelector"), &kind.kind)?,
+            fields: FieldTerms::parse(query.text("fieldSelector"), &kind.kind, kind.is_custom())?,
         })
     }
     /// Whether an object is meant.
@@ -69,13 +69,37 @@ impl State {
         let count = limit.unwrap_or(rest.len()).min(rest.len());
         let mut metadata = Map::new();
         metadata.insert("resourceVersion".into(), version.to_string().into());
-        if let (true, Some(last)) = (count < rest.len(), rest.get(count.saturating_sub(1))) {
+        // As in a real store, there is more when anything is left, whether it would be chosen or not.
+        let is_more = |last: &Value| {
+            let all = self.store.list(&kind.stored(), filter.namespace.as_deref());
+            all.last().is_some_and(|end| (end.namespace(), end.name()) > (last.namespace(), last.name()))
+        };
+        let last = rest.get(count.saturating_sub(1)).filter(|last| limit == Some(count) && is_more(last));
+        if let Some(last) = last {
             metadata.insert("continue".into(), format!("{version}:{}/{}", last.namespace(), last.name()).into());
             if filter.labels.is_empty() && filter.fields.is_empty() {
                 metadata.insert("remainingItemCount".into(), (rest.len() - count).into());
             }
         }
         Ok(List { items: rest.into_iter().take(count).collect(), metadata })
+    }
+
+    /// Refuses options of a list that don't go together.
+    pub fn check_list(&self, query: &Query) -> Result<(), Failure> {
+        let (asked, how) = (query.text("resourceVersion"), query.text("resourceVersionMatch"));
+        let mut causes = Vec::new();
+        if !how.is_empty() && asked.is_empty() {
+            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            causes.push(Cause::forbidden("resourceVersionMatch", why));
+        }
+        if !matches!(how, "" | "Exact" | "NotOlderThan") {
+            let allowed = ["Exact", "NotOlderThan", ""].map(str::to_string);
+            causes.push(Cause::not_supported("resourceVersionMatch", &how.into(), &allowed));
+        }
+        if !causes.is_empty() {
+            return Err(Failure::bad_options("ListOptions", &causes));
+        }
+        Ok(())
     }
 
     /// Which version is listed, and after which object.
@@ -95,11 +119,6 @@ impl State {
             return Ok((version, Some((namespace.to_string(), name.to_string()))));
         }
         let (asked, how) = (query.text("resourceVersion"), query.text("resourceVersionMatch"));
-        if !how.is_empty() && asked.is_empty() && !query.flag("watch") {
-            return Err(Failure::bad_request(
-                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
-            ));
-        }
         if asked.is_empty() {
             return Ok((current, None));
         }

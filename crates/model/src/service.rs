@@ -99,10 +99,19 @@ async fn handle(model: &Model, request: &Request) -> Result<http::Response<Body>
 
 fn refusal(failure: &Failure) -> http::Response<Body> {
     let mut response = whole(failure.code, "application/json", failure.body().to_string());
+    warn(&mut response, &failure.warnings);
     if matches!(failure.code, 429 | 504) {
         response.headers_mut().insert(http::header::RETRY_AFTER, http::HeaderValue::from_static("1"));
     }
     response
+}
+
+fn warn(response: &mut http::Response<Body>, warnings: &[String]) {
+    for warning in warnings {
+        if let Ok(value) = http::HeaderValue::from_str(&format!("299 - {warning:?}")) {
+            response.headers_mut().append(http::header::WARNING, value);
+        }
+    }
 }
 
 fn whole(code: u16, media: &'static str, text: String) -> http::Response<Body> {
@@ -116,15 +125,10 @@ fn response(answer: Answer) -> http::Response<Body> {
     match answer {
         Answer::Json(code, body, warnings) => {
             let mut response = whole(code, "application/json", body.to_string());
-            for warning in warnings {
-                let text = format!("299 - {:?}", warning);
-                if let Ok(value) = http::HeaderValue::from_str(&text) {
-                    response.headers_mut().append(http::header::WARNING, value);
-                }
-            }
+            warn(&mut response, &warnings);
             response
         }
-        Answer::Text(text) => whole(200, "text/plain; charset=utf-8", text),
+        Answer::Text(code, text) => whole(code, "text/plain; charset=utf-8", text),
         Answer::Stream(media, lines) => {
             let body = StreamBody::new(lines.map(|line| Ok::<_, Infallible>(Frame::data(line))));
             let mut response = http::Response::new(BodyExt::boxed_unsync(body));

@@ -92,6 +92,7 @@ impl View {
             }
             View::Metadata => {
                 let items: Vec<Value> = list.items.iter().map(|object| partial(object)).collect();
+                let items = if items.is_empty() { Value::Null } else { items.into() };
                 json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
             }
         }

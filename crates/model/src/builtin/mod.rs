@@ -1,13 +1,30 @@
 //! Built-in kinds: what is kept of a body, what is filled in, and what is refused.
 
 mod defaults;
+mod names;
 mod pods;
+mod prepare;
+pub mod protobuf;
+pub mod shape;
+mod typed;
 mod validate;
 
 pub use defaults::default;
-pub use validate::{metadata, validate, validate_change};
+pub use names::{label_key, label_value, metadata};
+pub use prepare::{admit, prepare};
+pub use typed::take;
+pub use validate::{validate, validate_change, validate_status};
 
-use serde_json::{Map, Value};
+use crate::catalogue::{Kind, Shape};
+use serde_json::{Map, Value, json};
+
+/// What an empty object of a kind looks like: what is there without anybody having written it.
+pub fn zero(kind: &Kind) -> Value {
+    match &kind.shape {
+        Shape::Typed(shape) => typed::zero(shape),
+        Shape::Builtin(_) | Shape::Custom(..) => json!({}),
+    }
+}
 
 /// Maps that a typed server leaves out when they are empty. Other empty maps mean something (`emptyDir: {}`).
 const MAPS: &[&str] = &[
@@ -26,8 +43,15 @@ const MAPS: &[&str] = &[
     "allocatable",
 ];
 
-/// What must be changed before a body can be read as its type: numbers that are quantities, lists that are `null`.
-pub fn prepare(body: &mut Value) {
+/// Gives an object the form in which it is stored: a list that is always written is `null` when it is empty.
+pub fn settle(kind: &Kind, object: &mut Value) {
+    if let Shape::Typed(shape) = &kind.shape {
+        typed::settle(shape, object);
+    }
+}
+
+/// What must be changed before a body can be read as its type: numbers that are quantities.
+pub fn canonical(body: &mut Value) {
     walk(body, "", &mut |map, parent| {
         if matches!(parent, "limits" | "requests" | "capacity" | "allocatable" | "overhead") {
             for value in map.values_mut() {

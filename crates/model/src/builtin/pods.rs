@@ -28,6 +28,36 @@ pub fn default_spec(spec: &mut Value) {
     }
 }
 
+/// Requests that are not given are as high as the limits; for pods, not for templates.
+pub fn default_requests(spec: &mut Value) {
+    for list in ["containers", "initContainers"] {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            let limits = container.map("/resources/limits").cloned().unwrap_or_default();
+            for (name, limit) in limits {
+                container.put_default(&["resources", "requests", &name], limit);
+            }
+        }
+    }
+}
+
+/// How well a pod is looked after when its node is short of something.
+pub fn quality(spec: &Value) -> &'static str {
+    let containers = || spec.items("/containers").iter().chain(spec.items("/initContainers"));
+    let has = |pointer: &str| containers().any(|one| one.map(pointer).is_some_and(|map| !map.is_empty()));
+    let amount = |one: &Value, list: &str, name: &str| one.pointer(&format!("/resources/{list}/{name}")).cloned();
+    let guaranteed = |one: &Value| {
+        ["cpu", "memory"].iter().all(|name| {
+            let limit = amount(one, "limits", name);
+            limit.is_some() && limit == amount(one, "requests", name)
+        })
+    };
+    match () {
+        () if containers().all(guaranteed) && has("/resources/limits") => "Guaranteed",
+        () if has("/resources/limits") || has("/resources/requests") => "Burstable",
+        () => "BestEffort",
+    }
+}
+
 fn default_container(container: &mut Value) {
     container.put_default(&["terminationMessagePath"], "/dev/termination-log");
     container.put_default(&["terminationMessagePolicy"], "File");

@@ -32,6 +32,6 @@ fn empty(state: &mut State, namespace: &Arc<Value>) {
     if inside.is_empty() {
         let mut last = (**namespace).clone();
         last.cut(&["spec", "finalizers"]);
-        let _ = write(state, "namespace", Part::Main, last);
+        let _ = write(state, "namespace", Part::Finalize, last);
     }
 }

@@ -5,16 +5,21 @@ use serde_json::{Map, Value};
 
 /// The schema of one version of a custom kind.
 #[derive(Debug)]
-pub struct Schema(Value);
+pub struct Schema {
+    raw: Value,
+    /// Whether there are rules in CEL, which the model does not check.
+    has_rules: bool,
+}
 
 impl Schema {
     /// Takes `openAPIV3Schema` as it is written.
     pub fn new(raw: Value) -> Schema {
-        Schema(raw)
+        let has_rules = raw.to_string().contains("\"x-kubernetes-validations\"");
+        Schema { raw, has_rules }
     }
     /// As it is written.
     pub fn raw(&self) -> &Value {
-        &self.0
+        &self.raw
     }
     /// Drops the fields that the schema does not know and gives their paths.
     pub fn prune(&self, object: &mut Value) -> Vec<String> {
@@ -24,7 +29,7 @@ impl Schema {
                 .iter()
                 .filter_map(|key| map.shift_remove(*key).map(|v| ((*key).to_string(), v)))
                 .collect();
-            prune_map(map, &self.0, "", &mut unknown);
+            prune_map(map, &self.raw, "", &mut unknown);
             for (at, (key, value)) in kept.into_iter().enumerate() {
                 map.shift_insert(at, key, value);
             }
@@ -33,12 +38,17 @@ impl Schema {
     }
     /// Drops the nulls that the schema does not allow, then fills in the defaults.
     pub fn default(&self, object: &mut Value) {
-        drop_nulls(object, &self.0);
-        fill(object, &self.0);
+        drop_nulls(object, &self.raw);
+        fill(object, &self.raw);
     }
     /// What is wrong with an object.
     pub fn validate(&self, object: &Value) -> Vec<Cause> {
-        super::validate::causes(object, &self.0)
+        let mut causes = super::validate::causes(object, &self.raw);
+        if !causes.is_empty() && self.has_rules {
+            let why = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
+            causes.push(Cause::invalid("<nil>", &Value::Null, why));
+        }
+        causes
     }
 }
 

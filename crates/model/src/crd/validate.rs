@@ -237,7 +237,7 @@ mod tests {
             ),
             (
                 json!({"must": "x", "m": [{"name": "a"}, {"name": "a"}]}),
-                vec![("FieldValueDuplicate", "spec.m[1]", "Duplicate value: \"object\"")],
+                vec![("FieldValueDuplicate", "spec.m[1]", "Duplicate value: {\"name\":\"a\"}")],
             ),
         ];
         for (spec, expected) in table {

@@ -1,6 +1,7 @@
 //! The four patch types: what an object becomes, from what it is and what was sent.
 
 pub mod apply;
+pub mod fields;
 pub mod owners;
 pub mod rules;
 pub mod strategic;
@@ -36,16 +37,29 @@ impl PatchType {
 
 /// Applies a JSON patch.
 pub fn json(object: &Value, patch: &Value) -> Result<Value, Failure> {
-    let operations: json_patch::Patch =
-        serde_json::from_value(patch.clone()).map_err(|error| Failure::bad_request(error.to_string()))?;
-    let mut result = object.clone();
-    json_patch::patch(&mut result, &operations).map_err(|_| Failure {
+    let refused = || Failure {
         code: 422,
         reason: "Invalid",
         message: "the server rejected our request due to an error in our request".to_string(),
         details: json!({}),
-    })?;
+        warnings: Vec::new(),
+    };
+    let mut result = object.clone();
+    for operation in patch.as_array().ok_or_else(refused)? {
+        let mut operation = operation.clone();
+        // Kubernetes' library makes a key that a `replace` does not find, as long as the map is there.
+        if operation["op"] == "replace" && is_new_key(&result, operation["path"].as_str().unwrap_or_default()) {
+            operation["op"] = "add".into();
+        }
+        let operations: json_patch::Patch = serde_json::from_value(json!([operation])).map_err(|_| refused())?;
+        json_patch::patch(&mut result, &operations).map_err(|_| refused())?;
+    }
     Ok(result)
+}
+
+fn is_new_key(object: &Value, path: &str) -> bool {
+    let parent = path.rsplit_once('/').and_then(|(parent, _)| object.pointer(parent));
+    parent.is_some_and(Value::is_object) && object.pointer(path).is_none()
 }
 
 /// Applies a merge patch.

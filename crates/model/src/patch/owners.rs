@@ -1,13 +1,10 @@
 //! Who owns which field: `metadata.managedFields` as sets of paths, read, updated and written.
 
-use super::rules::{Rule, Rules};
+use super::fields::{Difference, Path, Set, flatten, tree};
+use super::rules::Place;
 use crate::object::{Fields, stamp};
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// A path in the notation of `FieldsV1`: `f:spec`, `k:{"name":"a"}`, `v:"x"`, and `.` for the item itself.
-pub type Path = Vec<String>;
+use serde_json::{Value, json};
 
 /// The fields of one manager.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,10 +15,11 @@ pub struct Owner {
     pub applies: bool,
     /// Empty, or `status`.
     pub subresource: String,
-    api_version: String,
+    /// Version of the kind that was written.
+    pub api_version: String,
     time: String,
     /// Its paths.
-    pub paths: BTreeSet<Path>,
+    pub paths: Set,
 }
 
 /// The owners of an object's fields.
@@ -43,22 +41,26 @@ pub struct Writer<'a> {
     pub now: Timestamp,
 }
 
+impl Writer<'_> {
+    /// Whether an entry is this writer's.
+    pub fn is(&self, owner: &Owner) -> bool {
+        owner.manager == self.manager
+            && owner.applies == self.applies
+            && owner.subresource == self.subresource
+            && owner.api_version == self.api_version
+    }
+}
+
 impl Owners {
     /// Reads `metadata.managedFields`.
     pub fn read(object: &Value) -> Owners {
-        let owner = |entry: &Value| {
-            let mut paths = BTreeSet::new();
-            if let Some(tree) = entry.map("/fieldsV1") {
-                flatten(tree, &mut Vec::new(), &mut paths);
-            }
-            Owner {
-                manager: entry.text("/manager").to_string(),
-                applies: entry.text("/operation") == "Apply",
-                subresource: entry.text("/subresource").to_string(),
-                api_version: entry.text("/apiVersion").to_string(),
-                time: entry.text("/time").to_string(),
-                paths,
-            }
+        let owner = |entry: &Value| Owner {
+            manager: entry.text("/manager").to_string(),
+            applies: entry.text("/operation") == "Apply",
+            subresource: entry.text("/subresource").to_string(),
+            api_version: entry.text("/apiVersion").to_string(),
+            time: entry.text("/time").to_string(),
+            paths: entry.map("/fieldsV1").map(flatten).unwrap_or_default(),
         };
         Owners(object.items("/metadata/managedFields").iter().map(owner).collect())
     }
@@ -67,14 +69,20 @@ impl Owners {
         let entry = |owner: &Owner| {
             let mut entry = json!({
                 "manager": owner.manager, "operation": if owner.applies { "Apply" } else { "Update" },
-                "apiVersion": owner.api_version, "time": owner.time, "fieldsType": "FieldsV1", "fieldsV1": tree(&owner.paths),
+                "apiVersion": owner.api_version, "fieldsType": "FieldsV1", "fieldsV1": tree(&owner.paths),
             });
+            if !owner.time.is_empty() {
+                entry.put(&["time"], owner.time.as_str());
+            }
             if !owner.subresource.is_empty() {
                 entry.put(&["subresource"], owner.subresource.as_str());
             }
             entry
         };
-        let entries: Vec<Value> = self.0.iter().filter(|owner| !owner.paths.is_empty()).map(entry).collect();
+        let mut owners: Vec<&Owner> = self.0.iter().filter(|owner| !owner.paths.is_empty()).collect();
+        owners
+            .sort_by_key(|owner| (!owner.applies, &owner.time, &owner.manager, &owner.api_version, &owner.subresource));
+        let entries: Vec<Value> = owners.into_iter().map(entry).collect();
         if entries.is_empty() {
             object.cut(&["metadata", "managedFields"]);
         } else {
@@ -83,153 +91,75 @@ impl Owners {
     }
     /// The entry of a writer, made when there is none.
     pub fn entry(&mut self, writer: Writer<'_>) -> &mut Owner {
-        let same = |owner: &Owner| {
-            owner.manager == writer.manager
-                && owner.applies == writer.applies
-                && owner.subresource == writer.subresource
-        };
-        let at = self.0.iter().position(same).unwrap_or_else(|| {
+        let at = self.0.iter().position(|owner| writer.is(owner)).unwrap_or_else(|| {
             self.0.push(Owner {
                 manager: writer.manager.to_string(),
                 applies: writer.applies,
                 subresource: writer.subresource.to_string(),
-                api_version: String::new(),
+                api_version: writer.api_version.to_string(),
                 time: String::new(),
-                paths: BTreeSet::new(),
+                paths: Set::new(),
             });
             self.0.len() - 1
         });
-        let owner = &mut self.0[at];
-        owner.api_version = writer.api_version.to_string();
-        owner.time = stamp(writer.now);
-        owner
+        &mut self.0[at]
     }
-    /// After a plain write: what changed belongs to its writer alone.
-    pub fn changed(&mut self, before: &Value, after: &Value, rules: Rules<'_>, writer: Writer<'_>) {
-        let (old, new) = (leaves(before, rules), leaves(after, rules));
-        let changed: BTreeSet<&Path> =
-            new.iter().filter(|(path, value)| old.get(*path) != Some(*value)).map(|(path, _)| path).collect();
-        for owner in &mut self.0 {
-            owner.paths.retain(|path| new.contains_key(path) && !changed.contains(path));
+    /// Notes when a writer changed something last.
+    pub fn date(&mut self, writer: Writer<'_>) {
+        if let Some(owner) = self.0.iter_mut().find(|owner| writer.is(owner)) {
+            owner.time = stamp(writer.now);
         }
-        if !changed.is_empty() {
-            self.entry(writer).paths.extend(changed.into_iter().cloned());
+    }
+    /// After a plain write: what changed belongs to its writer alone. `ignored`: fields that this write can't reach.
+    pub fn changed(
+        &mut self,
+        before: &Value,
+        after: &Value,
+        place: Place<'_>,
+        writer: Writer<'_>,
+        ignored: impl Fn(&Path) -> bool,
+    ) {
+        let mut difference = Difference::between(&bare(before), &bare(after), place);
+        difference.forget(&ignored);
+        let written = difference.written();
+        for owner in self.0.iter_mut().filter(|owner| !writer.is(owner)) {
+            owner.paths.retain(|path| !written.contains(path) && !difference.removed.contains(path));
         }
+        let known = self.0.iter().any(|owner| writer.is(owner));
+        let mut own: Set = if known { self.entry(writer).paths.clone() } else { Set::new() };
+        own.retain(|path| !difference.removed.contains(path));
+        own.extend(written);
+        own.retain(|path| !is_servers(path));
+        if known || !own.is_empty() {
+            self.entry(writer).paths = own;
+            self.date(writer);
+        }
+        self.0.retain(|owner| !owner.paths.is_empty());
     }
 }
 
-/// The paths and values that can be owned: scalars, lists and maps that are one piece, empty maps, and items of keyed lists.
-pub fn leaves(object: &Value, rules: Rules<'_>) -> BTreeMap<Path, Value> {
-    let mut found = BTreeMap::new();
-    let mut walk = Walk { rules, found: &mut found };
-    for (key, value) in object.as_object().into_iter().flatten() {
-        if !matches!(key.as_str(), "apiVersion" | "kind") {
-            walk.value(value, &[key.as_str()], &[format!("f:{key}")]);
-        }
-    }
-    found
+/// Without the owners themselves.
+pub fn bare(object: &Value) -> Value {
+    let mut object = object.clone();
+    object.cut(&["metadata", "managedFields"]);
+    object
 }
 
-struct Walk<'a> {
-    rules: Rules<'a>,
-    found: &'a mut BTreeMap<Path, Value>,
-}
-
-/// Fields of the metadata that the server alone writes.
-fn is_servers(names: &[&str]) -> bool {
-    match names {
-        ["metadata", name] => matches!(
+/// What the server alone writes belongs to nobody.
+pub fn is_servers(path: &Path) -> bool {
+    match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] | ["f:apiVersion" | "f:kind" | "f:metadata"] => true,
+        ["f:metadata", name] => matches!(
             *name,
-            "name"
-                | "namespace"
-                | "uid"
-                | "resourceVersion"
-                | "generation"
-                | "creationTimestamp"
-                | "deletionTimestamp"
-                | "deletionGracePeriodSeconds"
-                | "managedFields"
-                | "generateName"
-                | "selfLink"
+            "f:name"
+                | "f:namespace"
+                | "f:uid"
+                | "f:resourceVersion"
+                | "f:generation"
+                | "f:creationTimestamp"
+                | "f:selfLink"
+                | "f:managedFields"
         ),
         _ => false,
     }
-}
-
-impl Walk<'_> {
-    fn value(&mut self, value: &Value, names: &[&str], path: &[String]) {
-        if is_servers(names) {
-            return;
-        }
-        let with = |step: String| [path, &[step]].concat();
-        match value {
-            Value::Object(map) if !map.is_empty() && !self.rules.is_atomic_map(names) => {
-                for (key, value) in map {
-                    self.value(value, &[names, &[key.as_str()]].concat(), &with(format!("f:{key}")));
-                }
-            }
-            Value::Array(items) => match self.rules.list(names) {
-                Rule::Map(keys) => {
-                    for item in items {
-                        let path = with(format!("k:{}", key_of(item, &keys)));
-                        self.found.insert([&path[..], &[".".to_string()]].concat(), Value::Null);
-                        for (key, value) in item.as_object().into_iter().flatten() {
-                            self.value(
-                                value,
-                                &[names, &[key.as_str()]].concat(),
-                                &[&path[..], &[format!("f:{key}")]].concat(),
-                            );
-                        }
-                    }
-                }
-                Rule::Set => {
-                    for item in items {
-                        self.found.insert(with(format!("v:{item}")), item.clone());
-                    }
-                }
-                Rule::Atomic => {
-                    self.found.insert(path.to_vec(), value.clone());
-                }
-            },
-            _ => {
-                self.found.insert(path.to_vec(), value.clone());
-            }
-        }
-    }
-}
-
-/// The keys of a list item as JSON; a port without a protocol is a TCP port.
-pub fn key_of(item: &Value, keys: &[String]) -> Value {
-    let key = |name: &String| {
-        let value =
-            item.get(name).cloned().unwrap_or_else(|| if name == "protocol" { "TCP".into() } else { Value::Null });
-        (name.clone(), value)
-    };
-    Value::Object(keys.iter().map(key).collect())
-}
-
-fn flatten(tree: &Map<String, Value>, at: &mut Path, paths: &mut BTreeSet<Path>) {
-    for (step, below) in tree {
-        at.push(step.clone());
-        match below.as_object() {
-            Some(below) if !below.is_empty() => flatten(below, at, paths),
-            _ => {
-                paths.insert(at.clone());
-            }
-        }
-        at.pop();
-    }
-}
-
-fn tree(paths: &BTreeSet<Path>) -> Value {
-    let mut root = json!({});
-    for path in paths {
-        let names: Vec<&str> = path.iter().map(String::as_str).collect();
-        let pointer: String =
-            names.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).collect();
-        if root.pointer(&pointer).is_none() {
-            root.put(&names, json!({}));
-        }
-    }
-    root
 }

@@ -1,8 +1,10 @@
 //! How lists and maps merge: by key, as sets or as one piece; from the kind's type or from the custom schema.
 
+use crate::builtin::shape::{Field, SHAPES, Type};
 use crate::catalogue::{Kind, Shape};
 use crate::object::Fields;
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// How a list merges.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,73 +17,129 @@ pub enum Rule {
     Map(Vec<String>),
 }
 
-/// The rules of one kind.
+/// A place in an object, with what is known of how it merges.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules<'a>(&'a Kind);
+pub struct Place<'a>(Known<'a>);
 
-impl<'a> Rules<'a> {
-    /// The rules of a kind.
-    pub fn of(kind: &'a Kind) -> Rules<'a> {
-        Rules(kind)
-    }
-    /// How the list at this path of field names merges under server-side apply.
-    pub fn list(&self, path: &[&str]) -> Rule {
-        if let ["metadata", rest @ ..] = path {
-            return metadata(rest);
+#[derive(Clone, Copy, Debug)]
+enum Known<'a> {
+    /// A type of the table, and the field that has it.
+    Typed(&'a Type, Option<&'a Field>),
+    /// A custom schema.
+    Custom(&'a Value),
+    /// The top of an object with a custom schema: its metadata is Kubernetes' own.
+    Root(&'a Value),
+    /// Anything: maps merge, lists are one piece.
+    Open,
+    /// Kept as it comes, as one piece.
+    Raw,
+}
+
+static METADATA: LazyLock<Option<Type>> = LazyLock::new(|| SHAPES.of_name("meta.v1.ObjectMeta"));
+static OPEN: Place<'static> = Place(Known::Open);
+
+/// The type behind pointers.
+fn plain(kind: &Type) -> &Type {
+    if let Type::Pointer(inner) = kind { plain(inner) } else { kind }
+}
+
+impl<'a> Place<'a> {
+    /// The top of an object of a kind.
+    pub fn of(kind: &'a Kind) -> Place<'a> {
+        match &kind.shape {
+            Shape::Typed(kind) => Place(Known::Typed(kind, None)),
+            Shape::Custom(schema, _) => Place(Known::Root(schema.raw())),
+            Shape::Builtin(_) => OPEN,
         }
-        match &self.0.shape {
-            Shape::Custom(schema, _) => custom(schema.raw(), path),
-            Shape::Builtin(_) => builtin(&self.0.kind, path),
+    }
+    /// The place below a key of a map.
+    pub fn field(self, name: &str) -> Place<'a> {
+        match self.0 {
+            Known::Typed(kind, _) => match plain(kind) {
+                Type::Struct(at) => {
+                    SHAPES.get(*at).field(name).map_or(OPEN, |field| Place(Known::Typed(&field.kind, Some(field))))
+                }
+                Type::Map(inner) => Place(Known::Typed(inner, None)),
+                Type::Raw => Place(Known::Raw),
+                _ => OPEN,
+            },
+            Known::Root(_) if name == "metadata" => match METADATA.as_ref() {
+                Some(kind) => Place(Known::Typed(kind, None)),
+                None => OPEN,
+            },
+            Known::Root(schema) | Known::Custom(schema) => {
+                let property = schema.get("properties").and_then(|properties| properties.get(name));
+                let more = || schema.get("additionalProperties").filter(|more| more.is_object());
+                property.or_else(more).map_or(OPEN, |schema| Place(Known::Custom(schema)))
+            }
+            Known::Raw => Place(Known::Raw),
+            Known::Open => OPEN,
         }
     }
-    /// The one key by which a strategic merge patch merges the list at this path.
-    pub fn merge_key(&self, path: &[&str]) -> Option<String> {
-        match self.list(path) {
-            Rule::Map(keys) => keys.into_iter().next(),
+    /// The place of the items of a list.
+    pub fn item(self) -> Place<'a> {
+        match self.0 {
+            Known::Typed(kind, _) => match plain(kind) {
+                Type::List(inner) => Place(Known::Typed(inner, None)),
+                _ => OPEN,
+            },
+            Known::Custom(schema) | Known::Root(schema) => {
+                schema.get("items").map_or(OPEN, |schema| Place(Known::Custom(schema)))
+            }
+            Known::Raw => Place(Known::Raw),
+            Known::Open => OPEN,
+        }
+    }
+    /// Whether a key is a field of its own here, and not an entry of a map.
+    pub fn has_field(self, name: &str) -> bool {
+        match self.0 {
+            Known::Typed(kind, _) => match plain(kind) {
+                Type::Struct(at) => SHAPES.get(*at).field(name).is_some(),
+                _ => false,
+            },
+            Known::Root(schema) | Known::Custom(schema) => {
+                matches!((self.0, name), (Known::Root(_), "metadata" | "apiVersion" | "kind"))
+                    || schema.get("properties").is_some_and(|properties| properties.get(name).is_some())
+            }
+            Known::Raw | Known::Open => false,
+        }
+    }
+    /// How a list here merges under server-side apply.
+    pub fn list(self) -> Rule {
+        match self.0 {
+            Known::Typed(_, Some(field)) if !field.list.is_empty() => Rule::Map(field.list.clone()),
+            Known::Typed(_, Some(field)) if field.set => Rule::Set,
+            Known::Custom(schema) => custom(schema),
+            _ => Rule::Atomic,
+        }
+    }
+    /// The key by which a strategic merge patch tells the items here apart; empty for a list of scalars that merges as a set; absent:
+    /// the list is replaced.
+    pub fn merge_key(self) -> Option<&'a str> {
+        match self.0 {
+            Known::Typed(_, Some(field)) => field.merge.as_deref(),
             _ => None,
         }
     }
-    /// Whether the map at this path is one piece under server-side apply.
-    pub fn is_atomic_map(&self, path: &[&str]) -> bool {
-        match &self.0.shape {
-            Shape::Custom(schema, _) => {
-                at(schema.raw(), path).is_some_and(|s| s.text("/x-kubernetes-map-type") == "atomic")
+    /// Whether a map here is one piece under server-side apply.
+    pub fn is_atomic_map(self) -> bool {
+        match self.0 {
+            Known::Typed(kind, field) => {
+                field.is_some_and(|field| field.atomic)
+                    || match plain(kind) {
+                        Type::Struct(at) => SHAPES.get(*at).atomic,
+                        Type::Raw => true,
+                        _ => false,
+                    }
             }
-            Shape::Builtin(_) => match path.last().copied() {
-                Some(
-                    "selector" | "labelSelector" | "nodeSelector" | "secretRef" | "configMapKeyRef" | "secretKeyRef"
-                    | "fieldRef",
-                ) => path.first() != Some(&"metadata"),
-                Some("targetRef" | "involvedObject" | "resource") => self.0.kind != "Role",
-                _ => false,
-            },
+            Known::Custom(schema) | Known::Root(schema) => schema.text("/x-kubernetes-map-type") == "atomic",
+            Known::Raw => true,
+            Known::Open => false,
         }
     }
 }
 
-fn metadata(path: &[&str]) -> Rule {
-    match path {
-        ["ownerReferences"] => Rule::Map(vec!["uid".into()]),
-        ["finalizers"] => Rule::Set,
-        _ => Rule::Atomic,
-    }
-}
-
-/// The schema at a path of field names; lists are stepped into.
-fn at<'a>(schema: &'a Value, path: &[&str]) -> Option<&'a Value> {
-    let mut here = schema;
-    for name in path {
-        while let Some(items) = here.get("items") {
-            here = items;
-        }
-        let property = here.get("properties").and_then(|properties| properties.get(*name));
-        here = property.or_else(|| here.get("additionalProperties"))?;
-    }
-    Some(here)
-}
-
-fn custom(schema: &Value, path: &[&str]) -> Rule {
-    let Some(schema) = at(schema, path) else { return Rule::Atomic };
+fn custom(schema: &Value) -> Rule {
     match schema.text("/x-kubernetes-list-type") {
         "set" => Rule::Set,
         "map" => {
@@ -90,26 +148,4 @@ fn custom(schema: &Value, path: &[&str]) -> Rule {
         }
         _ => Rule::Atomic,
     }
-}
-
-fn builtin(kind: &str, path: &[&str]) -> Rule {
-    let parent = path.len().checked_sub(2).and_then(|at| path.get(at)).copied().unwrap_or("");
-    let keys: &[&str] = match path.last().copied().unwrap_or("") {
-        "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "imagePullSecrets" => &["name"],
-        "env" if parent.to_lowercase().ends_with("containers") => &["name"],
-        "volumeMounts" => &["mountPath"],
-        "volumeDevices" => &["devicePath"],
-        "hostAliases" | "podIPs" | "hostIPs" => &["ip"],
-        "topologySpreadConstraints" => &["topologyKey", "whenUnsatisfiable"],
-        "conditions" => &["type"],
-        "secrets" if kind == "ServiceAccount" => &["name"],
-        "addresses" if kind == "Node" => &["type"],
-        "ports" if parent.to_lowercase().ends_with("containers") => &["containerPort", "protocol"],
-        "ports" if kind == "Service" && path == ["spec", "ports"] => &["port", "protocol"],
-        "versions" if kind == "CustomResourceDefinition" => return Rule::Atomic,
-        "finalizers" => return Rule::Set,
-        "ownerReferences" => &["uid"],
-        _ => return Rule::Atomic,
-    };
-    Rule::Map(keys.iter().map(|key| (*key).to_string()).collect())
 }

@@ -5,7 +5,8 @@ use crate::builtin;
 use crate::catalogue::{Kind, Resource};
 use crate::failure::Failure;
 use crate::object::{Fields, stamp};
-use serde_json::{Value, json};
+use crate::patch::owners::Owners;
+use serde_json::Value;
 use std::sync::Arc;
 
 impl State {
@@ -30,7 +31,7 @@ impl State {
         result
     }
 
-    fn create_quietly(
+    pub(super) fn create_quietly(
         &mut self,
         kind: &Kind,
         namespace: &str,
@@ -38,8 +39,23 @@ impl State {
         options: &Options,
     ) -> Result<Written, Failure> {
         Self::check_identity(kind, &body)?;
-        let body = kind.to_stored(body);
-        let (mut object, warnings) = Self::shaped(&kind.storage_kind(), body, options)?;
+        Self::check_kind(kind, &body)?;
+        let (object, warnings) = Self::shaped(&kind.storage_kind(), kind.to_stored(body), options)?;
+        let owners = self.owners(kind, &builtin::zero(kind), &object, Part::Main, options);
+        let created = self.create_shaped(kind, namespace, object, &owners, options);
+        let object = created.map_err(|failure| failure.warning(&warnings))?;
+        Ok(Written { object, code: 201, warnings })
+    }
+
+    /// Creates what was read already.
+    pub(super) fn create_shaped(
+        &mut self,
+        kind: &Kind,
+        namespace: &str,
+        mut object: Value,
+        owners: &Owners,
+        options: &Options,
+    ) -> Result<Arc<Value>, Failure> {
         self.place(kind, namespace, &mut object)?;
         for field in [
             "uid",
@@ -54,6 +70,9 @@ impl State {
         }
         if kind.status && kind.kind != "CustomResourceDefinition" {
             object.cut(&["status"]);
+            if let Some(status) = builtin::zero(kind).cut(&["status"]) {
+                object.put(&["status"], status);
+            }
         }
         object.put(&["metadata", "uid"], self.names.uid());
         object.put(&["metadata", "creationTimestamp"], stamp(self.now));
@@ -62,21 +81,25 @@ impl State {
         }
         self.complete(kind, &mut object, None);
         Self::check(kind, &object)?;
-        let (group, plural) = (&kind.resource.group, &kind.resource.plural);
-        if self.store.get(&kind.stored(), namespace, object.name()).is_some() {
-            return Err(Failure::already_exists(group, plural, object.name()));
+        if !object.version().is_empty() && !options.dry_run {
+            return Err(Failure::internal("resourceVersion should not be set on objects to be created"));
         }
-        let bare = json!({});
-        self.own(kind, &bare, &mut object, Part::Main, options);
-        Ok(Written { object: self.keep_new(kind, object, options), code: 201, warnings })
+        let (group, plural) = (&kind.resource.group, &kind.resource.plural);
+        if let Some(there) = self.store.get(&kind.stored(), namespace, object.name()) {
+            let mut failure = Failure::already_exists(group, plural, object.name());
+            if there.is_leaving() {
+                failure.message = format!("object is being deleted: {}", failure.message);
+            }
+            return Err(failure);
+        }
+        builtin::settle(kind, &mut object);
+        owners.write(&mut object);
+        Ok(self.keep_new(kind, object, options))
     }
 
     /// Settles namespace and name.
     fn place(&mut self, kind: &Kind, namespace: &str, object: &mut Value) -> Result<(), Failure> {
         let (group, plural) = (&kind.resource.group, &kind.resource.plural);
-        if !object.version().is_empty() {
-            return Err(Failure::bad_request("resourceVersion should not be set on objects to be created"));
-        }
         if kind.namespaced {
             if !object.namespace().is_empty() && object.namespace() != namespace {
                 return Err(Failure::bad_request(
@@ -104,12 +127,15 @@ impl State {
         Ok(())
     }
 
-    /// Fills in what the server fills in.
+    /// Adds what the server adds.
     pub(super) fn complete(&mut self, kind: &Kind, object: &mut Value, before: Option<&Value>) {
         if kind.is_custom() {
             return;
         }
-        builtin::default(&kind.kind, object, before, &mut self.names);
+        if before.is_none() {
+            builtin::admit(&kind.kind, object);
+        }
+        builtin::prepare(&kind.kind, object, before, &mut self.names);
         if kind.kind == "CustomResourceDefinition" && before.is_none() {
             let status = crate::crd::established(object, self.now);
             object.put(&["status"], status);

@@ -2,7 +2,7 @@
 
 use super::{Options, Outcome, State};
 use crate::catalogue::Kind;
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::object::Fields;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -40,7 +40,11 @@ impl DeleteOptions {
             ("Background", _) | ("", Some(Value::Bool(false))) => Some(Policy::Background),
             ("Foreground", _) => Some(Policy::Foreground),
             ("", _) => None,
-            (other, _) => return Err(Failure::bad_request(format!("invalid propagationPolicy {other:?}"))),
+            (other, _) => {
+                let allowed = ["Foreground", "Background", "Orphan", "nil"].map(str::to_string);
+                let causes = [Cause::not_supported("propagationPolicy", &other.into(), &allowed)];
+                return Err(Failure::bad_options("DeleteOptions", &causes));
+            }
         };
         Ok(DeleteOptions {
             uid: text("/preconditions/uid"),
@@ -99,10 +103,13 @@ impl State {
         options: &Options,
     ) -> Result<Deleted, Failure> {
         let live = self.get(kind, namespace, name)?;
-        let (group, plural) = (&kind.resource.group, &kind.resource.plural);
         let refuse = |what: &str, wanted: &str, found: &str| {
-            let why = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
-            Failure::conflict(group, plural, name, &why)
+            if kind.kind == "Namespace" {
+                let why =
+                    format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
+                return Failure::conflict("", &kind.resource.plural, name, &why);
+            }
+            Failure::precondition(&kind.resource.group, &kind.kind, name, what, (wanted, found))
         };
         if let Some(uid) = how.uid.as_deref().filter(|uid| *uid != live.uid()) {
             return Err(refuse("UID", uid, live.uid()));
@@ -110,22 +117,30 @@ impl State {
         if let Some(version) = how.version.as_deref().filter(|version| *version != live.version()) {
             return Err(refuse("ResourceVersion", version, live.version()));
         }
-        if options.dry_run {
-            return Ok(Deleted::Gone(live));
-        }
         let grace = grace(kind, &live, how.grace);
         let finalizers = finalizers(kind, &live, how.policy);
         let waits = !finalizers.is_empty() || grace > 0 || !live.items("/spec/finalizers").is_empty();
         if !waits {
-            self.follow(kind, &live, true);
-            let gone = self.store.remove(&kind.stored(), namespace, name).unwrap_or(live);
-            return Ok(Deleted::Gone(gone));
+            let mut last = if kind.kind == "Pod" { self.leaving(kind, &live, 0, vec![]) } else { (*live).clone() };
+            if !options.dry_run {
+                self.follow(kind, &live, true);
+                if kind.kind == "Pod" {
+                    self.store.put(&kind.stored(), last.clone());
+                }
+                let gone = self.store.remove(&kind.stored(), namespace, name);
+                last.put(
+                    &["metadata", "resourceVersion"],
+                    gone.map(|gone| gone.version().to_string()).unwrap_or_default(),
+                );
+            }
+            return Ok(Deleted::Gone(Arc::new(last)));
         }
         let shorter = live.int("/metadata/deletionGracePeriodSeconds").is_some_and(|left| grace < left);
         if live.is_leaving() && !shorter && live.items("/metadata/finalizers") == finalizers.as_slice() {
             return Ok(Deleted::Leaving(live));
         }
-        Ok(Deleted::Leaving(self.mark_leaving(kind, &live, grace, finalizers)))
+        let object = self.leaving(kind, &live, grace, finalizers);
+        Ok(Deleted::Leaving(if options.dry_run { Arc::new(object) } else { self.store.put(&kind.stored(), object) }))
     }
 
     /// Deletes everything that a list would give.
@@ -161,8 +176,13 @@ fn grace(kind: &Kind, live: &Value, asked: Option<i64>) -> i64 {
 /// The finalizers that hold the object from now on.
 fn finalizers(kind: &Kind, live: &Value, policy: Option<Policy>) -> Vec<Value> {
     let mut finalizers = live.items("/metadata/finalizers").to_vec();
-    // Jobs of batch/v1 keep their old default: dependants stay.
-    let policy = policy.or((kind.kind == "Job").then_some(Policy::Orphan));
+    // Events have no dependants.
+    if kind.kind == "Event" {
+        return finalizers;
+    }
+    // Jobs of batch/v1 keep their old default: dependants stay. What was asked for once holds until something else is.
+    let known = finalizers.iter().any(|f| matches!(f.as_str(), Some("orphan" | "foregroundDeletion")));
+    let policy = policy.or((kind.kind == "Job" && !known).then_some(Policy::Orphan));
     if let Some(policy) = policy {
         finalizers.retain(|f| !matches!(f.as_str(), Some("orphan" | "foregroundDeletion")));
         match policy {

@@ -13,8 +13,9 @@ use crate::catalogue::{Kind, Shape};
 use crate::failure::{Cause, Failure};
 use crate::history::Write;
 use crate::object::Fields;
+use crate::patch::fields::Path;
 use crate::patch::owners::{Owners, Writer};
-use crate::patch::rules::Rules;
+use crate::patch::rules::Place;
 use crate::state::State;
 use serde_json::Value;
 use std::sync::Arc;
@@ -63,6 +64,8 @@ pub enum Part {
     Status,
     /// `/scale`.
     Scale,
+    /// `/finalize` of a Namespace.
+    Finalize,
 }
 
 impl Part {
@@ -72,6 +75,7 @@ impl Part {
             Part::Main => "",
             Part::Status => "status",
             Part::Scale => "scale",
+            Part::Finalize => "finalize",
         }
     }
 }
@@ -90,30 +94,62 @@ pub struct Written {
 impl State {
     /// Refuses a body of another kind or version than the path says, and a null body.
     fn check_identity(kind: &Kind, body: &Value) -> Result<(), Failure> {
+        let unrecognized = |why: &str| {
+            Failure::bad_request(format!("the object provided is unrecognized (must be of type {}): {why}", kind.kind))
+        };
         if !body.is_object() {
-            return Err(Failure::bad_request("the object provided is unrecognized (must be of type map)"));
+            return Err(unrecognized("couldn't get version/kind; json parse error: it is no object"));
         }
         let (version, name) = (body.text("/apiVersion"), body.text("/kind"));
-        if !name.is_empty() && name != kind.kind {
-            return Err(Failure::bad_request(format!(
-                "{name} in version {:?} cannot be handled as a {}: no kind {name:?} is registered for version {version:?}",
-                kind.version, kind.kind
-            )));
+        if kind.is_custom() {
+            if name.is_empty() {
+                return Err(unrecognized("Object 'Kind' is missing"));
+            }
+            if version != kind.api_version() {
+                return Err(Failure::bad_request(format!(
+                    "the API version in the data ({version}) does not match the expected API version ({})",
+                    kind.api_version()
+                )));
+            }
+            return Ok(());
         }
-        if !version.is_empty() && version != kind.api_version() {
+        let strange_version = !version.is_empty() && version != kind.api_version();
+        if strange_version || (!name.is_empty() && name != kind.kind) {
+            let version = if version.is_empty() { kind.api_version() } else { version.to_string() };
+            let name = if name.is_empty() { kind.kind.as_str() } else { name };
             return Err(Failure::bad_request(format!(
-                "the API version in the data ({version}) does not match the expected API version ({})",
-                kind.api_version()
+                "{name} in version {:?} cannot be handled as a {}: no kind {name:?} is registered for version {version:?} in scheme \"pkg/runtime/scheme.go:111\"",
+                kind.version, kind.kind
             )));
         }
         Ok(())
     }
 
+    /// Refuses another kind where any kind can be read.
+    fn check_kind(kind: &Kind, body: &Value) -> Result<(), Failure> {
+        let name = body.text("/kind");
+        if !kind.is_custom() || name == kind.kind {
+            return Ok(());
+        }
+        let causes = [Cause::invalid("kind", &name.into(), &format!("must be {}", kind.kind))];
+        Err(Failure::invalid(&kind.resource.group, name, body.name(), &causes))
+    }
+
     /// Brings a body into the shape of its kind: unknown fields go, wrong types are refused.
     fn shaped(kind: &Kind, mut body: Value, options: &Options) -> Result<(Value, Vec<String>), Failure> {
         let (mut object, unknown) = match &kind.shape {
+            Shape::Typed(shape) => {
+                let (mut object, unknown) = builtin::take(shape, &body).map_err(|why| {
+                    Failure::bad_request(format!(
+                        "{} in version {:?} cannot be handled as a {}: {why}",
+                        kind.kind, kind.version, kind.kind
+                    ))
+                })?;
+                builtin::default(&kind.kind, &mut object);
+                (object, unknown)
+            }
             Shape::Builtin(trip) => {
-                builtin::prepare(&mut body);
+                builtin::canonical(&mut body);
                 let mut object = trip(&body).map_err(|why| {
                     Failure::bad_request(format!(
                         "{} in version {:?} cannot be handled as a {}: {why}",
@@ -122,6 +158,7 @@ impl State {
                 })?;
                 let unknown = builtin::unknown(&body, &object);
                 builtin::tidy(&mut object);
+                builtin::default(&kind.kind, &mut object);
                 (object, unknown)
             }
             Shape::Custom(schema, _) => {
@@ -138,15 +175,13 @@ impl State {
         object.put_default(&["metadata"], serde_json::json!({}));
         let lines: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
         match options.validation {
-            FieldValidation::Strict if !lines.is_empty() => {
-                let why = format!("strict decoding error: {}", lines.join(", "));
-                let prefix = if kind.is_custom() {
-                    String::new()
-                } else {
-                    format!("{} in version {:?} cannot be handled as a {}: ", kind.kind, kind.version, kind.kind)
-                };
-                Err(Failure::bad_request(prefix + &why))
-            }
+            FieldValidation::Strict if !lines.is_empty() => Err(Failure::bad_request(format!(
+                "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
+                kind.kind,
+                kind.version,
+                kind.kind,
+                lines.join(", ")
+            ))),
             FieldValidation::Warn => Ok((object, lines)),
             FieldValidation::Strict | FieldValidation::Ignore => Ok((object, vec![])),
         }
@@ -155,9 +190,9 @@ impl State {
     /// What is wrong with an object.
     fn check(kind: &Kind, object: &Value) -> Result<(), Failure> {
         let causes = match &kind.shape {
-            Shape::Builtin(_) => builtin::validate(&kind.kind, object),
+            Shape::Typed(_) | Shape::Builtin(_) => builtin::validate(&kind.kind, object),
             Shape::Custom(schema, _) => {
-                let mut causes: Vec<Cause> = builtin::metadata(&kind.kind, object);
+                let mut causes: Vec<Cause> = builtin::metadata(&kind.kind, object, false);
                 causes.extend(schema.validate(object));
                 causes
             }
@@ -169,9 +204,56 @@ impl State {
         }
     }
 
-    /// Writes who owns what after a plain write.
-    fn own(&self, kind: &Kind, before: &Value, after: &mut Value, part: Part, options: &Options) {
+    /// What is wrong with an object that takes the place of another.
+    fn check_change(kind: &Kind, before: &Value, object: &Value) -> Result<(), Failure> {
+        let mut causes = Vec::new();
+        let new: Vec<String> = object
+            .items("/metadata/finalizers")
+            .iter()
+            .filter(|one| before.is_leaving() && !before.items("/metadata/finalizers").contains(one))
+            .map(Value::to_string)
+            .collect();
+        if !new.is_empty() {
+            let why = format!(
+                "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+                new.join(", ")
+            );
+            // Said twice, as it is checked twice.
+            let times = if kind.is_custom() { 1 } else { 2 };
+            causes.extend((0..times).map(|_| Cause::forbidden("metadata.finalizers", &why)));
+        }
+        let changed = if kind.is_custom() { vec![] } else { builtin::validate_change(&kind.kind, before, object) };
+        let own = match &kind.shape {
+            Shape::Typed(_) | Shape::Builtin(_) => builtin::validate(&kind.kind, object),
+            Shape::Custom(schema, _) => {
+                let mut own = builtin::metadata(&kind.kind, object, false);
+                own.extend(schema.validate(object));
+                own
+            }
+        };
+        // Endpoints are not looked at when they can't be of that type.
+        let own = if kind.kind == "EndpointSlice" && !changed.is_empty() {
+            builtin::metadata(&kind.kind, object, true)
+        } else {
+            own
+        };
+        let first = matches!(kind.kind.as_str(), "Secret" | "Pod");
+        let (one, two) = if first { (changed, own) } else { (own, changed) };
+        causes.extend(one);
+        causes.extend(two);
+        if causes.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::invalid(&kind.resource.group, &kind.kind, object.name(), &causes))
+    }
+
+    /// Who owns what after a plain write: `after` as the client wrote it, before the server adds anything of its own.
+    fn owners(&self, kind: &Kind, before: &Value, after: &Value, part: Part, options: &Options) -> Owners {
         let mut owners = Owners::read(before);
+        // Whose fields nobody has counted so far is not counted before the first apply.
+        if owners.0.is_empty() && !before.uid().is_empty() {
+            return owners;
+        }
         let api_version = kind.api_version();
         let writer = Writer {
             manager: if options.manager.is_empty() { "unknown" } else { &options.manager },
@@ -180,8 +262,8 @@ impl State {
             api_version: &api_version,
             now: self.now,
         };
-        owners.changed(before, after, Rules::of(kind), writer);
-        owners.write(after);
+        owners.changed(before, after, Place::of(kind), writer, |path| is_out_of_reach(kind, part, path));
+        owners
     }
 
     /// Notes a write and what it came to.
@@ -227,6 +309,20 @@ impl State {
         } else {
             self.catalogue.serve(resource, crate::crd::kinds(object));
         }
+    }
+}
+
+/// Whether a write to a part of an object can't reach a field.
+fn is_out_of_reach(kind: &Kind, part: Part, path: &Path) -> bool {
+    let is_status = path.first().is_some_and(|step| step == "f:status");
+    let is_metadata = path.first().is_some_and(|step| step == "f:metadata");
+    match part {
+        Part::Main | Part::Scale | Part::Finalize => is_status && kind.status,
+        Part::Status if is_metadata && !kind.is_custom() => {
+            let field = path.get(1).and_then(|step| step.strip_prefix("f:")).unwrap_or_default();
+            modify::kept_by_status(kind).contains(&field)
+        }
+        Part::Status => !is_status,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Update and patch.
 
-use super::{Options, Outcome, Part, State, Written, says_the_same};
+use super::{Options, Outcome, Part, State, Written, is_out_of_reach, says_the_same};
 use crate::builtin;
 use crate::catalogue::Kind;
 use crate::failure::{Cause, Failure};
 use crate::object::{Fields, stamp};
 use crate::patch::owners::{Owners, Writer};
-use crate::patch::rules::Rules;
+use crate::patch::rules::Place;
 use crate::patch::{self, PatchType};
 use serde_json::Value;
 use std::sync::Arc;
@@ -74,13 +74,35 @@ impl State {
             return self.update_scale(target, &body, options);
         }
         Self::check_identity(kind, &body)?;
+        if body.name().is_empty() {
+            return Err(Failure::bad_request(format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                target.name
+            )));
+        }
         Self::check_address(target, &body)?;
-        let live = self.get(kind, target.namespace, target.name)?;
-        if kind.is_custom() && body.version().is_empty() {
+        let live = match self.get(kind, target.namespace, target.name) {
+            Ok(live) => live,
+            Err(_) if kind.is_made_by_update() && target.part == Part::Main => {
+                if !body.uid().is_empty() {
+                    let key = kind.storage_key(target.namespace, target.name, options.dry_run);
+                    let (group, plural) = (&kind.resource.group, &kind.resource.plural);
+                    return Err(Failure::another(group, plural, target.name, &key, (body.uid(), "")));
+                }
+                let mut body = body;
+                body.cut(&["metadata", "resourceVersion"]);
+                return self.create_quietly(kind, target.namespace, body, options);
+            }
+            Err(missing) => {
+                let (_, warnings) = Self::shaped(&kind.storage_kind(), kind.to_stored(body), options)?;
+                return Err(missing.warning(&warnings));
+            }
+        };
+        Self::check_kind(kind, &body)?;
+        let is_other = !body.uid().is_empty() && body.uid() != live.uid();
+        if kind.wants_version() && body.version().is_empty() && !is_other {
             let causes = [Cause::invalid("metadata.resourceVersion", &0.into(), "must be specified for an update")];
-            let mut failure = Failure::invalid(&kind.resource.group, &kind.resource.plural, target.name, &causes);
-            failure.message = failure.message.replace("Invalid value: 0:", "Invalid value: 0x0:");
-            return Err(failure);
+            return Err(Failure::invalid(&kind.resource.group, &kind.resource.plural, target.name, &causes));
         }
         self.replace(target, &live, kind.to_stored(body), options)
     }
@@ -93,6 +115,9 @@ impl State {
         options: &Options,
     ) -> Result<Written, Failure> {
         let kind = target.kind;
+        if how == PatchType::Strategic && kind.is_custom() {
+            return Err(Failure::unsupported_patch(true));
+        }
         let live = self.get(kind, target.namespace, target.name)?;
         if target.part == Part::Scale {
             let scale = self.scale(target)?;
@@ -103,16 +128,17 @@ impl State {
         let result = match how {
             PatchType::Json => patch::json(&shown, patch)?,
             PatchType::Merge => patch::merge(&shown, patch)?,
-            PatchType::Strategic if kind.is_custom() => {
-                return Err(Failure::unsupported_media_type(
-                    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
-                ));
-            }
-            PatchType::Strategic => patch::strategic::apply(&shown, patch, Rules::of(kind))?,
+            PatchType::Strategic => patch::strategic::apply(&shown, patch, Place::of(kind))?,
             PatchType::Apply => return self.apply(target, patch.clone(), options),
         };
         Self::check_address(target, &result)?;
-        self.replace(target, &live, kind.to_stored(result), options)
+        let quoted = if how == PatchType::Strategic { patch.to_string() } else { result.to_string() };
+        self.replace(target, &live, kind.to_stored(result), options).map_err(|failure| {
+            match failure.message.find("strict decoding") {
+                Some(at) => Failure::bad_patch(&quoted, &failure.message[at..]),
+                None => failure,
+            }
+        })
     }
 
     /// Server-side apply: creates what is not there.
@@ -138,19 +164,20 @@ impl State {
             api_version: &api_version,
             now: self.now,
         };
+        if live.is_none() && target.part != Part::Main {
+            return Err(Failure::not_found(&kind.resource.group, &kind.resource.plural, target.name));
+        }
+        let empty = builtin::zero(kind);
         let (mut object, owners) =
-            patch::apply::apply(live.as_deref(), &config, Rules::of(kind), writer, options.force)?;
+            patch::apply::apply(live.as_deref(), &empty, &config, Place::of(kind), writer, options.force, |path| {
+                is_out_of_reach(kind, target.part, path)
+            })?;
         match live {
-            None if target.part != Part::Main => {
-                Err(Failure::not_found(&kind.resource.group, &kind.resource.plural, target.name))
-            }
             None => {
                 object.put(&["metadata", "name"], target.name);
-                let quiet = Options { dry_run: true, ..options.clone() };
-                let written = self.create(kind, target.namespace, object, &quiet)?;
-                let mut object = (*written.object).clone();
-                owners.write(&mut object);
-                Ok(Written { object: self.keep_new(kind, object, options), ..written })
+                let (object, warnings) = Self::shaped(&kind.storage_kind(), kind.to_stored(object), options)?;
+                let object = self.create_shaped(kind, target.namespace, object, &owners, options)?;
+                Ok(Written { object, code: 201, warnings })
             }
             Some(live) => {
                 let mut written = self.replace_with(target, &live, object, options, Some(owners))?;
@@ -173,10 +200,9 @@ impl State {
             )));
         }
         if !namespace.is_empty() && target.kind.namespaced && namespace != target.namespace {
-            return Err(Failure::bad_request(format!(
-                "the namespace of the object ({namespace}) does not match the namespace on the URL ({})",
-                target.namespace
-            )));
+            return Err(Failure::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
         }
         Ok(())
     }
@@ -201,46 +227,52 @@ impl State {
         owners: Option<Owners>,
     ) -> Result<Written, Failure> {
         let kind = target.kind;
+        let (object, warnings) = Self::shaped(&kind.storage_kind(), body, options)?;
+        let replaced = self.replace_shaped(target, live, object, options, owners);
+        let object = replaced.map_err(|failure| failure.warning(&warnings))?;
+        Ok(Written { object, code: 200, warnings })
+    }
+
+    fn replace_shaped(
+        &mut self,
+        target: Target<'_>,
+        live: &Arc<Value>,
+        mut object: Value,
+        options: &Options,
+        owners: Option<Owners>,
+    ) -> Result<Arc<Value>, Failure> {
+        let kind = target.kind;
         let (group, plural) = (&kind.resource.group, &kind.resource.plural);
-        let (mut object, warnings) = Self::shaped(&kind.storage_kind(), body, options)?;
         if !object.uid().is_empty() && object.uid() != live.uid() {
-            let why = format!(
-                "Precondition failed: UID in precondition: {}, UID in object meta: {}",
-                object.uid(),
-                live.uid()
-            );
-            return Err(Failure::conflict(group, plural, target.name, &why));
+            let key = kind.storage_key(target.namespace, target.name, options.dry_run);
+            return Err(Failure::another(group, plural, target.name, &key, (object.uid(), live.uid())));
         }
         if !object.version().is_empty() && object.version() != live.version() {
             return Err(Failure::stale(group, plural, target.name));
         }
+        let owners = owners.unwrap_or_else(|| self.owners(kind, live, &object, target.part, options));
         keep_system_fields(live, &mut object);
         keep_other_part(kind, target.part, live, &mut object);
         self.complete(kind, &mut object, Some(live));
-        if target.part == Part::Main {
-            Self::check(kind, &object)?;
-            let causes = if kind.is_custom() { vec![] } else { builtin::validate_change(&kind.kind, live, &object) };
-            if !causes.is_empty() {
-                return Err(Failure::invalid(group, &kind.kind, target.name, &causes));
-            }
+        builtin::settle(kind, &mut object);
+        if target.part != Part::Status {
+            Self::check_change(kind, live, &object)?;
             if kind.generation && is_new_generation(kind, live, &object) {
                 object.put(&["metadata", "generation"], live.int("/metadata/generation").unwrap_or(0) + 1);
             }
         } else if kind.is_custom() {
             Self::check(kind, &object)?;
+        } else {
+            let causes = builtin::validate_status(&kind.kind, &object);
+            if !causes.is_empty() {
+                return Err(Failure::invalid(group, &kind.kind, target.name, &causes));
+            }
         }
-        if says_the_same(live, &object) && owners.is_none() {
-            return Ok(Written { object: live.clone(), code: 200, warnings });
-        }
-        match owners {
-            Some(owners) => owners.write(&mut object),
-            None => self.own(kind, live, &mut object, target.part, options),
-        }
+        owners.write(&mut object);
         if says_the_same(live, &object) && same_owners(live, &object) {
-            return Ok(Written { object: live.clone(), code: 200, warnings });
+            return Ok(live.clone());
         }
-        let object = self.keep_changed(kind, object, options);
-        Ok(Written { object, code: 200, warnings })
+        Ok(self.keep_changed(kind, object, options))
     }
 
     /// Stores a changed object unless it is a dry run; takes it away when it only waited for its last finalizer.
@@ -254,16 +286,16 @@ impl State {
             && object.items("/spec/finalizers").iter().all(|f| !f.is_string());
         self.follow(kind, &object, done);
         if done {
-            let stored = self.store.put(&kind.stored(), object);
-            self.store.remove(&kind.stored(), stored.namespace(), stored.name()).unwrap_or(stored)
-        } else {
-            self.store.put(&kind.stored(), object)
+            // The change itself is not stored: watches see the object go as it was last.
+            self.store.remove(&kind.stored(), object.namespace(), object.name());
+            return Arc::new(object);
         }
+        self.store.put(&kind.stored(), object)
     }
 }
 
 fn same_owners(a: &Value, b: &Value) -> bool {
-    let sets = |object: &Value| -> Vec<_> {
+    let sets = |object: &Value| -> std::collections::BTreeSet<_> {
         Owners::read(object).0.into_iter().map(|o| (o.manager, o.applies, o.subresource, o.paths)).collect()
     };
     sets(a) == sets(b)
@@ -300,19 +332,37 @@ fn keep_other_part(kind: &Kind, part: Part, live: &Value, object: &mut Value) {
         }
     };
     match part {
-        Part::Main | Part::Scale => {
+        Part::Main | Part::Scale | Part::Finalize => {
             if kind.status {
                 restore(object, "status");
+            }
+            if kind.kind == "Namespace" && part != Part::Finalize {
+                restore(object, "spec");
             }
         }
         Part::Status => {
             let fields: Vec<String> =
                 live.as_object().into_iter().chain(object.as_object()).flat_map(|map| map.keys().cloned()).collect();
             let keeps_metadata = kind.is_custom();
+            for field in kept_by_status(kind) {
+                match live.pointer(&format!("/metadata/{field}")) {
+                    Some(value) => object.put(&["metadata", field], value.clone()),
+                    None => drop(object.cut(&["metadata", field])),
+                }
+            }
             for field in fields.iter().filter(|field| *field != "status" && (keeps_metadata || *field != "metadata")) {
                 restore(object, field);
             }
         }
+    }
+}
+
+/// What a write to the status of a kind leaves alone in the metadata.
+pub(super) fn kept_by_status(kind: &Kind) -> &'static [&'static str] {
+    match kind.kind.as_str() {
+        "Deployment" => &["labels"],
+        "Pod" => &["ownerReferences"],
+        _ => &[],
     }
 }
 
@@ -324,12 +374,15 @@ fn is_new_generation(kind: &Kind, live: &Value, object: &Value) -> bool {
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect()
     };
-    body(live) != body(object) || (kind.kind == "Deployment" && annotations(live) != annotations(object))
+    let labels = |object: &Value| object.pointer("/metadata/labels").cloned();
+    body(live) != body(object)
+        || (kind.kind == "Deployment" && annotations(live) != annotations(object))
+        || (kind.kind == "EndpointSlice" && labels(live) != labels(object))
 }
 
 impl State {
-    /// Marks an object as leaving.
-    pub(super) fn mark_leaving(&mut self, kind: &Kind, live: &Value, grace: i64, finalizers: Vec<Value>) -> Arc<Value> {
+    /// An object, marked as leaving.
+    pub(super) fn leaving(&self, kind: &Kind, live: &Value, grace: i64, finalizers: Vec<Value>) -> Value {
         let mut object = live.clone();
         let at = self.now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(self.now);
         if !live.is_leaving()
@@ -338,7 +391,9 @@ impl State {
             object.put(&["metadata", "generation"], generation + 1);
         }
         object.put(&["metadata", "deletionTimestamp"], stamp(at));
-        object.put(&["metadata", "deletionGracePeriodSeconds"], grace);
+        if kind.kind != "Namespace" {
+            object.put(&["metadata", "deletionGracePeriodSeconds"], grace);
+        }
         if finalizers.is_empty() {
             object.cut(&["metadata", "finalizers"]);
         } else {
@@ -347,6 +402,6 @@ impl State {
         if kind.kind == "Namespace" {
             object.put(&["status", "phase"], "Terminating");
         }
-        self.store.put(&kind.stored(), object)
+        object
     }
 }
