@@ -156,6 +156,9 @@ fn meta(model: &Model, request: &Request, path: &[String]) -> Result<Answer, Fai
 }
 
 fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usize>) -> Result<Answer, Failure> {
+    if address.group == "authorization.k8s.io" && request.verb() == "create" {
+        return review(request);
+    }
     let view = View::parse(&request.accept, request.query.text("includeObject"))
         .ok_or_else(|| Failure::not_acceptable("only the following media types are accepted: application/json"))?;
     let kind = model.look(|state| state.catalogue.find(&address.group, &address.version, &address.plural));
@@ -180,6 +183,10 @@ fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usiz
     }
     match address.subresource.as_str() {
         "log" if kind.kind == "Pod" => return logs(model, request, address),
+        "exec" | "attach" | "portforward" | "proxy" => {
+            let way = "the sandbox has no way into a pod: its pods are processes of this machine, their addresses are in the EndpointSlices";
+            return Err(Failure::bad_request(way));
+        }
         "eviction" if kind.kind == "Pod" && request.verb() == "create" => return evict(model, request, address, &kind),
         _ => {}
     }
@@ -228,6 +235,16 @@ fn objects(model: &Model, request: &Request, address: &Address, cut: Option<usiz
         "deletecollection" => delete_collection(model, request, address, &kind, view),
         _ => Err(Failure::method_not_allowed()),
     }
+}
+
+/// Who asks what he may do: nobody is asked who he is, so everybody may do everything.
+fn review(request: &Request) -> Result<Answer, Failure> {
+    let mut review = request.json()?;
+    if review.text("/kind") != "SelfSubjectAccessReview" {
+        return Err(Failure::no_such_path());
+    }
+    review.put(&["status"], json!({"allowed": true, "reason": "nobody is asked who he is here"}));
+    Ok(Answer::Json(201, review, vec![]))
 }
 
 fn unreadable(kind: &Kind, failure: Failure) -> Failure {

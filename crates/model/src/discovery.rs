@@ -200,7 +200,7 @@ fn open_api_index(catalogue: &Catalogue) -> Value {
     json!({"paths": paths})
 }
 
-/// Enough for clients that look whether the server validates fields: each kind's patch takes `fieldValidation`.
+/// What `kubectl explain` shows, and that each kind's patch takes `fieldValidation`.
 fn open_api(catalogue: &Catalogue, group: &str, version: &str) -> Result<Value, Failure> {
     let kinds: Vec<&Arc<Kind>> =
         catalogue.all().filter(|kind| kind.resource.group == group && kind.version == version).collect();
@@ -220,8 +220,7 @@ fn open_api(catalogue: &Catalogue, group: &str, version: &str) -> Result<Value, 
         });
         let path = format!("{root}{place}/{}/{{name}}", kind.resource.plural);
         paths.insert(path, json!({"patch": operation, "put": operation}));
-        let name = format!("{}.{}.{}", if group.is_empty() { "core" } else { group }, version, kind.kind);
-        schemas.insert(name, json!({"type": "object", "x-kubernetes-group-version-kind": [identity]}));
+        crate::explain::describe(kind, identity, &mut schemas);
     }
     Ok(
         json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.33.0"}, "paths": paths, "components": {"schemas": schemas}}),

@@ -14,6 +14,7 @@ mod controllers;
 mod crd;
 mod discovery;
 mod events;
+mod explain;
 mod failure;
 mod faults;
 mod history;

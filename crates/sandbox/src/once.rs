@@ -42,7 +42,12 @@ impl Once {
         self.until("2.0.0 is promoted", |tag, _, phase| tag == GOOD && phase == "Healthy").await?;
         self.traffic_goes_only_to(GOOD).await?;
         self.ship(BAD).await?;
-        self.until("3.0.0-errors20 is aborted", |_, aborted, phase| aborted && phase == "Degraded").await?;
+        let aborted = |aborted: bool, phase: &str| aborted && phase == "Degraded";
+        self.until("3.0.0-errors20 is aborted or promoted", |tag, abort, phase| tag == BAD || aborted(abort, phase))
+            .await?;
+        if self.watched.borrow().stable_tag(&self.key) == Some(BAD) {
+            return Err(format!("{BAD} was promoted; it should have been aborted"));
+        }
         self.traffic_goes_only_to(GOOD).await?;
         let watched = self.watched.borrow().clone();
         match watched.stable_tag(&self.key) {

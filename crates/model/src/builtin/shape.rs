@@ -117,6 +117,10 @@ impl Shapes {
     pub fn of_name(&self, name: &str) -> Option<Type> {
         self.names.get(name).map(|at| Type::Struct(*at))
     }
+    /// The full name of the struct with this number.
+    pub fn name_of(&self, number: usize) -> &str {
+        self.names.iter().find(|(_, at)| **at == number).map_or("", |(name, _)| name)
+    }
     /// The struct with this number.
     pub fn get(&self, number: usize) -> &Struct {
         &self.structs[number]
