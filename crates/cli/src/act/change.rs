@@ -126,8 +126,9 @@ fn status_patch(rollout: &Rollout, how: How) -> Option<Value> {
     let undecided = undecided.is_some_and(|run| run.status == "Inconclusive") && status.controller_pause;
     match how {
         How::Full => (status.current_pod_hash != status.stable_rs).then(|| json!({"promoteFull": true})),
-        How::SkipAll => Some(json!({"pauseConditions": null, "currentStepIndex": count})),
-        How::SkipStep => Some(json!({"pauseConditions": null, "currentStepIndex": next})),
+        // A pause belongs to its step: the controller ends it when the step is behind.
+        How::SkipAll => Some(json!({"currentStepIndex": count})),
+        How::SkipStep => Some(json!({"currentStepIndex": next})),
         How::Next if paused && undecided => {
             Some(json!({"pauseConditions": null, "controllerPause": false, "currentStepIndex": next}))
         }
@@ -162,13 +163,9 @@ mod tests {
             (
                 json!({"currentStepIndex": 0, "pauseConditions": pause}),
                 How::SkipStep,
-                Some(json!({"pauseConditions": null, "currentStepIndex": 1})),
+                Some(json!({"currentStepIndex": 1})),
             ),
-            (
-                json!({"currentStepIndex": 0}),
-                How::SkipAll,
-                Some(json!({"pauseConditions": null, "currentStepIndex": 2})),
-            ),
+            (json!({"currentStepIndex": 0}), How::SkipAll, Some(json!({"currentStepIndex": 2}))),
             (json!({"currentPodHash": "a", "stableRS": "b"}), How::Full, Some(json!({"promoteFull": true}))),
             (json!({"currentPodHash": "a", "stableRS": "a"}), How::Full, None),
         ] {
