@@ -115,7 +115,8 @@ impl Choices<'_> {
             object.insert(key.clone(), self.value(inner, depth + 1));
         }
         for key in required {
-            if !object.contains_key(key) && !(self.broken && self.below(16) == 15) {
+            let forgotten = self.broken && self.below(16) == 15;
+            if !forgotten && !object.contains_key(key) {
                 let inner = self.value(&properties[key], depth + 1);
                 object.insert(key.to_string(), inner);
             }

@@ -2,6 +2,7 @@
 
 pub mod conditions;
 pub mod counts;
+mod duration;
 pub mod pause;
 pub mod phase;
 mod stuck;
@@ -25,6 +26,7 @@ pub fn settle(pass: &mut Pass<'_>) {
     let (phase, message) = phase::phase(pass, &pass.status);
     pass.status.phase = phase.to_string();
     pass.status.message = message;
+    duration::settle(pass);
     explain(pass);
     write(pass);
     if let Some(at) = conditions::deadline(pass, &pass.status.conditions) {

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod affinity;
+mod duration;
 mod dynamic;
 mod metadata;
 mod ping_pong;
