@@ -61,16 +61,6 @@ pub(crate) fn unsupported(rollout: &Rollout) -> Option<Finding> {
             hint: Some("remove the field, or leave this Rollout with its present controller".to_string()),
         })
     };
-    if let Some(blue_green) = &rollout.spec.strategy.blue_green {
-        for (set, field) in [
-            (blue_green.pre_promotion_analysis.is_some(), "prePromotionAnalysis"),
-            (blue_green.post_promotion_analysis.is_some(), "postPromotionAnalysis"),
-        ] {
-            if set {
-                return refuse(&format!("spec.strategy.blueGreen.{field}"));
-            }
-        }
-    }
     let canary = rollout.canary()?;
     if let Some(plugin) = plugins(canary).into_iter().next() {
         return Some(plugin);

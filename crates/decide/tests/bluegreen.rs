@@ -430,14 +430,3 @@ fn a_restart_evicts_within_max_unavailable_and_stops_nothing_else() {
         ("Healthy", &world.seen.rollout.spec.restart_at)
     );
 }
-
-#[test]
-fn what_is_not_acted_on_yet_is_refused() {
-    let analysis = json!({"templates": [{"templateName": "x"}]});
-    for (field, value) in [("prePromotionAnalysis", analysis.clone()), ("postPromotionAnalysis", analysis)] {
-        let mut world = blue_green(json!({ field: value }));
-        let plan = world.rest();
-        assert_eq!(world.phase(), "Degraded");
-        assert!(message(&world).contains(&format!("spec.strategy.blueGreen.{field}: Forbidden")), "{}", plan.report);
-    }
-}

@@ -213,3 +213,77 @@ fn nothing_is_written_twice() {
     end(&mut world, Phase::Successful, "");
     assert!(world.plan().writes().next().is_none());
 }
+
+/// A blue/green update with an analysis before and after the switch, standing before it.
+fn switching(more: Value) -> World {
+    let mut strategy = json!({
+        "activeService": "web-active", "previewService": "web-preview",
+        "prePromotionAnalysis": {"templates": [{"templateName": "ok"}]},
+        "postPromotionAnalysis": {"templates": [{"templateName": "ok"}]},
+    });
+    strategy.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut world = canary(json!({}));
+    world.edit_rollout(&json!({"spec": {"strategy": {"canary": null, "blueGreen": strategy}}}), false);
+    world.run();
+    assert_eq!(world.phase(), "Healthy", "{}", world.plan().report);
+    assert_eq!(names(&world), [""; 0], "the first version is not judged");
+    world.edit_rollout(&json!({"spec": {"template": template("web:2")}}), false);
+    world.events.clear();
+    world.run();
+    assert!(only(&world).metadata.name.ends_with("-2-pre"));
+    world
+}
+
+fn active(world: &World) -> String {
+    world.seen.services["web-active"].spec.selector["rollouts-pod-template-hash"].clone()
+}
+
+fn status(world: &World) -> &serinus_wire::rollout::RolloutStatus {
+    &world.seen.rollout.status
+}
+
+#[test]
+fn a_switch_is_judged_before_and_after() {
+    let mut world = switching(json!({}));
+    assert_eq!(active(&world), status(&world).stable_rs);
+    end(&mut world, Phase::Successful, "");
+    assert_eq!(active(&world), status(&world).current_pod_hash);
+    assert_ne!(status(&world).stable_rs, status(&world).current_pod_hash);
+    assert!(names(&world)[1].ends_with("-2-post"), "{:?}", names(&world));
+    assert_eq!(status(&world).message, "waiting for analysis to complete");
+    assert_eq!(world.sizes(), [("web:1".to_string(), 4), ("web:2".to_string(), 4)].into());
+    end(&mut world, Phase::Successful, "");
+    assert_eq!(world.phase(), "Healthy", "{}", world.plan().report);
+    assert_eq!(world.sizes(), [("web:2".to_string(), 4)].into());
+    assert_eq!(status(&world).blue_green.post_promotion_analysis_run_status.as_ref().unwrap().status, "Successful");
+}
+
+#[test]
+fn a_bad_run_keeps_or_takes_back_the_traffic() {
+    let mut world = switching(json!({}));
+    end(&mut world, Phase::Failed, "x");
+    assert!(status(&world).message.ends_with(": Blue/green pre-promotion analysis phase error/failed: x"));
+    assert_eq!(active(&world), status(&world).stable_rs);
+
+    let mut world = switching(json!({}));
+    end(&mut world, Phase::Successful, "");
+    end(&mut world, Phase::Error, "x");
+    assert!(status(&world).message.ends_with(": Blue/green post-promotion analysis phase error/failed: x"));
+    assert_eq!(active(&world), status(&world).stable_rs);
+}
+
+#[test]
+fn the_pause_before_a_switch_begins_after_the_analysis() {
+    let mut world = switching(json!({"autoPromotionEnabled": false}));
+    end(&mut world, Phase::Inconclusive, "");
+    assert_eq!(status(&world).message, "InconclusiveAnalysisRun");
+    world.edit_rollout(&json!({"status": {"pauseConditions": null}}), true);
+    world.run();
+    assert_eq!(world.seen.runs.len(), 2);
+    end(&mut world, Phase::Successful, "");
+    assert_eq!((world.phase(), status(&world).message.as_str()), ("Paused", "BlueGreenPause"));
+    assert_eq!(active(&world), status(&world).stable_rs);
+    world.edit_rollout(&json!({"status": {"pauseConditions": null}}), true);
+    world.run();
+    assert_eq!(active(&world), status(&world).current_pod_hash);
+}

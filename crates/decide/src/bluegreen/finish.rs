@@ -1,6 +1,6 @@
 //! How a pass ends: reset after a change, promotion, or what the next pass must know (spec 2.6).
 
-use super::{fast_rollback, pause, selected, services, strategy};
+use super::{analysis, fast_rollback, pause, selected, services, strategy};
 use crate::pass::Pass;
 use crate::plan::Verdict;
 use crate::{promotion, status};
@@ -53,5 +53,5 @@ fn reason_to_promote(pass: &Pass<'_>) -> Option<&'static str> {
     if fast_rollback(pass) {
         return Some("Fast rollback");
     }
-    (!pass.aborted()).then_some("Completed blue-green update")
+    (!pass.aborted() && analysis::after_is_done(pass)).then_some("Completed blue-green update")
 }

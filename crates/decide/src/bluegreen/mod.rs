@@ -1,5 +1,6 @@
 //! The blue/green strategy: one pass in the order of spec 2.6.
 
+mod analysis;
 mod finish;
 mod pause;
 pub(crate) mod scale;
@@ -33,6 +34,7 @@ pub fn pass(pass: &mut Pass<'_>) {
     identity::forget_history(pass);
     pause::reconcile(pass);
     services::active(pass);
+    analysis::reconcile(pass);
     finish::conclude(pass);
 }
 
@@ -109,5 +111,14 @@ pub fn unfinished(status: &RolloutStatus) -> Option<&'static str> {
         return Some("active service cutover pending");
     }
     let stable = !status.stable_rs.is_empty() && status.stable_rs == *current;
-    (!stable).then_some("waiting for post-promotion verification to complete")
+    if stable {
+        return None;
+    }
+    let run = status.blue_green.post_promotion_analysis_run_status.as_ref();
+    let judging = run.is_some_and(|run| matches!(run.status.as_str(), "" | "Pending" | "Running"));
+    Some(if judging {
+        "waiting for analysis to complete"
+    } else {
+        "waiting for post-promotion verification to complete"
+    })
 }

@@ -1,6 +1,6 @@
 //! The pause before the switch, and the point from which a small preview may grow (spec 2.6).
 
-use super::{fast_rollback, new_is_active, scale, services, strategy};
+use super::{analysis, fast_rollback, new_is_active, scale, services, strategy};
 use crate::pass::Pass;
 use crate::status::pause::{BLUE_GREEN, pause_of, resumed};
 use jiff::Timestamp;
@@ -9,6 +9,9 @@ use serinus_wire::Time;
 /// Starts the pause when the preview is ready, and ends it when nothing asks for it any more.
 pub fn reconcile(pass: &mut Pass<'_>) {
     if pass.aborted() || pass.halted() || !scale::ready_for_pause(pass) {
+        return;
+    }
+    if !is_fast_tracked(pass) && !analysis::before_is_done(pass) {
         return;
     }
     if is_fast_tracked(pass) || is_over(pass) {
@@ -46,8 +49,11 @@ pub fn is_fast_tracked(pass: &Pass<'_>) -> bool {
     fast_rollback(pass) || pass.rollout.status.promote_full || services::is_unclaimed(pass) || new_is_active(pass)
 }
 
-/// The pause is behind: nobody asked for one, it was resumed, or its time is up.
+/// The analysis came out well and the pause is behind: nobody asked for one, it was resumed, or its time is up.
 pub fn is_over(pass: &Pass<'_>) -> bool {
+    if !analysis::before_is_done(pass) {
+        return false;
+    }
     let status = &pass.rollout.status;
     if !is_asked(pass) || status.blue_green.scale_up_preview_check_point || resumed(status, BLUE_GREEN) {
         return true;

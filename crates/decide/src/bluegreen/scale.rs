@@ -1,6 +1,6 @@
 //! Sizes of the ReplicaSets of a blue/green Rollout (spec 2.6, 2.3.5, 2.3.6): stable, then new, then the rest.
 
-use super::{fast_rollback, new_is_active, strategy};
+use super::{analysis, fast_rollback, new_is_active, strategy};
 use crate::pass::Pass;
 use crate::sets::SetView;
 use crate::status::conditions::{self, names};
@@ -128,6 +128,11 @@ fn others(pass: &mut Pass<'_>) -> bool {
             n
         } else if leads_everywhere(pass) {
             keep(pass, index);
+            continue;
+        } else if analysis::holds_old_sets(pass) {
+            let text =
+                format!("ReplicaSet {} is kept until the analysis after the switch was successful", pass.name(index));
+            pass.waits("scale", text);
             continue;
         } else if let Some(who) = service::sender(pass, index) {
             let text = format!("ReplicaSet {} is kept: {who} still leads to it", pass.name(index));
