@@ -8,6 +8,7 @@ use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::Event;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
 
 /// Names under which an object is found.
 pub type Keys<K> = fn(&<K as Watched>::Value) -> Vec<String>;
@@ -18,11 +19,12 @@ type Index<K> = HashMap<String, HashSet<ObjectRef<Lens<K>>>>;
 pub struct Cache<K: Watched> {
     store: Store<Lens<K>>,
     index: Arc<RwLock<Index<K>>>,
+    complete: watch::Receiver<bool>,
 }
 
 impl<K: Watched> Clone for Cache<K> {
     fn clone(&self) -> Self {
-        Cache { store: self.store.clone(), index: self.index.clone() }
+        Cache { store: self.store.clone(), index: self.index.clone(), complete: self.complete.clone() }
     }
 }
 
@@ -52,9 +54,10 @@ impl<K: Watched> Cache<K> {
         self.store.clone()
     }
 
-    /// Waits for the first complete list. False when the watch has ended before.
+    /// Waits for the first complete list. False when the watch has ended before. Any number may wait: kube-runtime's store
+    /// wakes only the last of them.
     pub async fn ready(&self) -> bool {
-        self.store.wait_until_ready().await.is_ok()
+        self.complete.clone().wait_for(|complete| *complete).await.is_ok()
     }
 }
 
@@ -71,14 +74,15 @@ pub struct Feed<K: Watched> {
     writer: kube::runtime::reflector::store::Writer<Lens<K>>,
     cache: Cache<K>,
     keys: Keys<K>,
-    complete: bool,
+    complete: watch::Sender<bool>,
 }
 
 impl<K: Watched> Feed<K> {
     /// An empty cache that is found by `keys`.
     pub fn new(keys: Keys<K>) -> Feed<K> {
         let (store, writer) = store();
-        Feed { writer, cache: Cache { store, index: Arc::default() }, keys, complete: false }
+        let (complete, seen) = watch::channel(false);
+        Feed { writer, cache: Cache { store, index: Arc::default(), complete: seen }, keys, complete }
     }
 
     /// The read side.
@@ -88,7 +92,7 @@ impl<K: Watched> Feed<K> {
 
     /// Lets the cache count as complete, and empty, if it never was complete.
     pub fn be_empty_unless_ready(&mut self) {
-        if !self.complete {
+        if !*self.complete.borrow() {
             self.take(Event::Init);
             self.take(Event::InitDone);
         }
@@ -122,7 +126,6 @@ impl<K: Watched> Feed<K> {
         let mut before: HashMap<_, _> =
             self.cache.store.state().into_iter().map(|object| (ObjectRef::from_obj(&*object), object)).collect();
         self.writer.apply_watcher_event(&Event::InitDone);
-        self.complete = true;
         let mut changes = Vec::new();
         for object in self.cache.store.state() {
             let reference = ObjectRef::from_obj(&*object);
@@ -135,6 +138,8 @@ impl<K: Watched> Feed<K> {
         for (reference, old) in before {
             changes.push(self.put(&reference, Some(old)));
         }
+        // Only now: whoever waits also looks things up by the index.
+        self.complete.send_replace(true);
         changes
     }
 
@@ -189,6 +194,25 @@ mod tests {
         let mut told: Vec<_> = changes.iter().map(|change| (version(&change.before), version(&change.after))).collect();
         told.sort();
         told
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_hear_of_the_first_list() {
+        let mut feed = Feed::<Services>::new(by_label);
+        let waiters: Vec<_> = (0..3)
+            .map(|_| {
+                let cache = feed.cache();
+                tokio::spawn(async move { cache.ready().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        feed.take(Event::Init);
+        feed.take(Event::InitDone);
+        for waiter in waiters {
+            assert!(tokio::time::timeout(std::time::Duration::from_secs(5), waiter).await.unwrap().unwrap());
+        }
+        let never = Feed::<Services>::new(by_label).cache();
+        assert!(!never.ready().await);
     }
 
     #[test]

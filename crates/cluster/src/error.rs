@@ -30,6 +30,24 @@ pub enum Error {
         /// Name of the lease.
         name: String,
     },
+    /// The cluster was not read yet.
+    #[error("the controller has not read the cluster yet: try again in a moment")]
+    NotReady,
+    /// Others changed the same object all the time.
+    #[error("{what} is changed by others all the time: try again")]
+    Contended {
+        /// The object.
+        what: String,
+    },
+    /// A request of the client did not work.
+    #[error(transparent)]
+    Client(#[from] crate::client::ClientError),
+    /// An object is not what its kind promises.
+    #[error("the server gave an object that can't be read: {0}")]
+    Malformed(String),
+    /// What was asked makes no sense for the object.
+    #[error("{0}")]
+    Refused(String),
     /// A part that runs for ever has ended.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),

@@ -1,4 +1,5 @@
-//! Events on Rollouts and AnalysisRuns: queued in the order of the acts, written one after the other, never in the way of a decision.
+//! Events on Rollouts, AnalysisRuns and updates: queued in the order of the acts, written one after the other, never in the way of a
+//! decision.
 //!
 //! A full queue or a server that will not have an event costs that event; the metrics count it.
 
@@ -11,7 +12,7 @@ use kube::api::PostParams;
 use kube::core::Request;
 use serde_json::{Value, json};
 use serinus_decide::{Note, NoteType};
-use serinus_wire::{ObjectMeta, Rollout, Time, keys};
+use serinus_wire::{ImageUpdate, ObjectMeta, Rollout, Time, image_update, keys};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,8 +28,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long one try may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The object of `argoproj.io` that an event is about.
+/// The object that an event is about.
+#[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
+    /// Its group and version.
+    pub api_version: &'static str,
     /// Its kind.
     pub kind: &'static str,
     /// Its metadata.
@@ -38,7 +42,12 @@ pub(crate) struct About<'a> {
 impl<'a> About<'a> {
     /// A Rollout.
     pub fn rollout(rollout: &'a Rollout) -> About<'a> {
-        About { kind: Rollouts::KIND, meta: &rollout.metadata }
+        About { api_version: keys::API_VERSION, kind: "Rollout", meta: &rollout.metadata }
+    }
+
+    /// An update.
+    pub fn update(update: &'a ImageUpdate) -> About<'a> {
+        About { api_version: image_update::API_VERSION, kind: image_update::KIND, meta: &update.metadata }
     }
 }
 
@@ -92,7 +101,7 @@ fn event(about: &About<'_>, note: &Note, now: Timestamp, serial: u64, instance: 
         "kind": "Event",
         "metadata": {"name": format!("{}.{stamp:x}", meta.name), "namespace": meta.namespace},
         "involvedObject": {
-            "apiVersion": keys::API_VERSION, "kind": about.kind, "namespace": meta.namespace, "name": meta.name,
+            "apiVersion": about.api_version, "kind": about.kind, "namespace": meta.namespace, "name": meta.name,
             "uid": meta.uid, "resourceVersion": meta.resource_version,
         },
         "type": type_name(note.kind),

@@ -7,9 +7,11 @@ use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serinus_decide::Kind;
+use serinus_decide::update::Tracked;
 use serinus_wire::k8s::{EndpointSlice, Ingress, Job, ReplicaSet, Service, Workload};
 use serinus_wire::rollout::Finding;
-use serinus_wire::{AnalysisRun, AnalysisTemplate, ObjectMeta, Rollout, keys};
+use serinus_wire::{AnalysisRun, AnalysisTemplate, ImageUpdate, ObjectMeta, Rollout, keys};
 use std::borrow::Cow;
 use std::fmt::Debug;
 
@@ -220,6 +222,34 @@ fn read_template(mut object: Value) -> AnalysisTemplate {
         findings: vec![Finding { path: "metadata".to_string(), message, hint: None }],
         ..AnalysisTemplate::default()
     })
+}
+
+watched!(
+    /// Updates of images.
+    ImageUpdates, ImageUpdate, "serinus.dev", "v1alpha1", "ImageUpdate", "imageupdates",
+    |object| read_or_bare(object, |metadata| ImageUpdate { metadata, ..Default::default() })
+);
+watched!(
+    /// Deployments as updates see them.
+    TrackedDeployments, Tracked, "apps", "v1", "Deployment", "deployments", |object| read_tracked(Kind::Deployment, object)
+);
+watched!(
+    /// StatefulSets.
+    StatefulSets, Tracked, "apps", "v1", "StatefulSet", "statefulsets", |object| read_tracked(Kind::StatefulSet, object)
+);
+watched!(
+    /// DaemonSets.
+    DaemonSets, Tracked, "apps", "v1", "DaemonSet", "daemonsets", |object| read_tracked(Kind::DaemonSet, object)
+);
+watched!(
+    /// CronJobs.
+    CronJobs, Tracked, "batch", "v1", "CronJob", "cronjobs", |object| read_tracked(Kind::CronJob, object)
+);
+
+/// A workload as updates see it.
+pub(crate) fn read_tracked(kind: Kind, mut object: Value) -> Tracked {
+    strip(&mut object);
+    Tracked::read(kind, bare_meta(&object), &object)
 }
 
 fn read_rollout(mut object: Value) -> Rollout {

@@ -9,6 +9,7 @@
 mod cache;
 pub mod client;
 mod clock;
+mod conclude;
 mod election;
 mod error;
 mod events;
@@ -26,6 +27,7 @@ mod run;
 mod runs;
 mod seen;
 mod transport;
+pub mod update;
 mod watches;
 mod write;
 

@@ -15,7 +15,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// What is remembered of all subjects.
+/// What is remembered of all subjects of one kind.
 pub(crate) struct Memory<S> {
     subjects: Mutex<HashMap<S, Remembered>>,
 }
@@ -107,7 +107,8 @@ fn shown(caches: &Caches, target: &Target) -> Option<Shown> {
         Kind::Ingress => caches.ingresses.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::AnalysisRun => caches.analysis_runs.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Job => caches.jobs.get(namespace, name).map(|lens| of(lens.meta())),
-        Kind::Pod => None,
+        // Pods are not cached; updates of images have their own memory.
+        Kind::Pod | Kind::StatefulSet | Kind::DaemonSet | Kind::CronJob | Kind::ImageUpdate => None,
     }
 }
 
@@ -126,7 +127,7 @@ fn read(seen: &Seen, target: &Target) -> Option<Shown> {
         Kind::Service => seen.services.get(name).map(|service| of(&service.metadata)),
         Kind::Ingress => seen.ingresses.get(name).map(|ingress| of(&ingress.metadata)),
         Kind::AnalysisRun => seen.runs.iter().find(|run| &run.metadata.name == name).map(|run| of(&run.metadata)),
-        Kind::Pod | Kind::Job => None,
+        Kind::Pod | Kind::Job | Kind::StatefulSet | Kind::DaemonSet | Kind::CronJob | Kind::ImageUpdate => None,
     }
 }
 

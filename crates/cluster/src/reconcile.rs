@@ -1,5 +1,6 @@
 //! One pass over one Rollout: are the caches fresh, what is seen, what is decided, carry it out, when to look again.
 
+use crate::conclude::{AT_ONCE, Concluded, conclude, trouble};
 use crate::events::{About, Events};
 use crate::fresh::Freshness;
 use crate::lens::{Lens, Rollouts};
@@ -7,7 +8,7 @@ use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::seen;
 use crate::watches::{Caches, Subject};
-use crate::write::{Carried, Outcome, carry_out};
+use crate::write::{Carried, carry_out};
 use crate::{Clock, Error};
 use jiff::Timestamp;
 use kube::Client;
@@ -19,13 +20,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// Pause after the server refused a write for good: a person has to change something first.
-const AFTER_REFUSAL: Duration = Duration::from_secs(60);
-/// Failures in a row after which people hear of it.
-const WORTH_AN_EVENT: u32 = 5;
-/// Shortest pause before looking again: a wake-up that is due already must not spin.
-const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// The decision: pure.
 pub type Decide = fn(&Seen, Timestamp) -> Plan;
@@ -106,50 +100,20 @@ impl Pass {
         carried: Carried,
         wake: Option<Timestamp>,
     ) -> (Action, bool) {
-        self.memory.of(subject, |remembered| remembered.expect(carried.expected));
-        match carried.outcome {
-            Outcome::Done => {
-                self.memory.of(subject, |remembered| remembered.succeeded());
-                let until = wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
-                (Action::requeue(until), false)
-            }
-            Outcome::Conflict(text) => {
-                tracing::debug!(%subject, text, "somebody else was faster: looks again");
-                // The first is everyday business; a second in a row without news is not.
-                let pause = self.memory.of(subject, |remembered| match remembered.failures {
-                    0 => {
-                        remembered.failures = 1;
-                        AT_ONCE
-                    }
-                    _ => remembered.failed(),
-                });
-                (Action::requeue(pause), false)
-            }
-            Outcome::Refused(text) => {
-                tracing::warn!(%subject, text, "refused");
-                self.memory.of(subject, |remembered| remembered.failed());
-                self.complain(subject, rollout, &text);
-                (Action::requeue(AFTER_REFUSAL), true)
-            }
-            Outcome::Trouble(text, later) => self.trouble(subject, rollout, &text, later),
-        }
+        let next = wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
+        self.tell(rollout, conclude(&self.memory, subject, carried, next))
     }
 
     fn trouble(&self, subject: &Subject, rollout: &Rollout, text: &str, later: Option<Duration>) -> (Action, bool) {
-        let (pause, failures) = self.memory.of(subject, |remembered| (remembered.failed(), remembered.failures));
-        tracing::warn!(%subject, text, failures, "tries again");
-        if failures == WORTH_AN_EVENT {
-            self.complain(subject, rollout, text);
-        }
-        (Action::requeue(pause.max(later.unwrap_or_default())), true)
+        self.tell(rollout, trouble(&self.memory, subject, text, later))
     }
 
-    fn complain(&self, subject: &Subject, rollout: &Rollout, text: &str) {
-        if self.memory.of(subject, |remembered| remembered.complains(text)) {
-            let note =
-                Note { kind: NoteType::Warning, reason: "ReconciliationError".to_string(), message: text.to_string() };
+    fn tell(&self, rollout: &Rollout, concluded: Concluded) -> (Action, bool) {
+        if let Some(message) = concluded.complaint {
+            let note = Note { kind: NoteType::Warning, reason: "ReconciliationError".to_string(), message };
             self.events.note(&About::rollout(rollout), &note);
         }
+        (concluded.action, concluded.failed)
     }
 
     /// One event for a Rollout that no controller has looked at yet.

@@ -1,6 +1,9 @@
 //! One write as one HTTP request, with its guard inside: the API server refuses it when the object is not the one seen.
 
-use crate::lens::{AnalysisRuns, Deployments, Ingresses, Jobs, ReplicaSets, Rollouts, Services, Watched};
+use crate::lens::{
+    AnalysisRuns, CronJobs, DaemonSets, Deployments, ImageUpdates, Ingresses, Jobs, ReplicaSets, Rollouts, Services,
+    StatefulSets, Watched,
+};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{Request, request};
 use serde_json::{Value, json};
@@ -91,6 +94,10 @@ fn collection(target: &Target) -> String {
         Kind::Pod => format!("/api/v1/namespaces/{namespace}/pods"),
         Kind::AnalysisRun => of::<AnalysisRuns>(namespace),
         Kind::Job => of::<Jobs>(namespace),
+        Kind::StatefulSet => of::<StatefulSets>(namespace),
+        Kind::DaemonSet => of::<DaemonSets>(namespace),
+        Kind::CronJob => of::<CronJobs>(namespace),
+        Kind::ImageUpdate => of::<ImageUpdates>(namespace),
     }
 }
 

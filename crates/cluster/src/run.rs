@@ -12,9 +12,12 @@ use crate::middle::counted;
 use crate::reconcile::{Decide, Pass, reconcile};
 use crate::runs::{self, Pending, RunPass, RunRef};
 use crate::transport::Http;
+use crate::update::watches::Waker;
+use crate::update::{Updates, Updating};
 use crate::watches::{Caches, Scope, Subject, Told, watches};
 use crate::{Clock, Error, SystemClock};
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use futures::future::OptionFuture;
 use futures::{FutureExt, StreamExt, stream};
 use kube::Client;
 use kube::runtime::controller::{Action, Config};
@@ -24,7 +27,7 @@ use serinus_decide::{Note, NoteType};
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -55,6 +58,8 @@ pub struct Options {
     pub transport: Arc<dyn Transport>,
     /// Prometheus for metrics that name no address (`ARGO_ROLLOUTS_PROMETHEUS_ADDRESS`).
     pub prometheus: String,
+    /// The handle of updates of images; absent: there are none.
+    pub updates: Option<Updates>,
 }
 
 impl Options {
@@ -70,6 +75,7 @@ impl Options {
             decide,
             transport: Arc::new(Http),
             prometheus: std::env::var("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS").unwrap_or_default(),
+            updates: None,
         }
     }
 }
@@ -80,7 +86,7 @@ impl Options {
 /// # Errors
 /// Leadership was lost.
 pub async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<(), Error> {
-    let Options { scope, lease, listeners, threads, resync, clock, decide, transport, prometheus } = options;
+    let Options { scope, lease, listeners, threads, resync, clock, decide, transport, prometheus, updates } = options;
     let mut background = JoinSet::new();
     let metrics = Arc::new(Metrics::default());
     let pages = Arc::new(Pages::new(metrics.clone()));
@@ -101,7 +107,16 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     let (run_queue, mut queued_runs) = unbounded();
     let (caches, running) = watches(&client, &scope, queue, run_queue.clone(), teller.clone());
     pages.show(&caches);
-    for watch in running {
+    let (updating, of_updates) = match updates {
+        Some(updates) => {
+            let rollouts = caches.rollouts.clone();
+            let (updating, running) = Updating::start(updates, &client, &scope, rollouts, clock.clone(), &teller);
+            let _ = teller.waker.set(updating.waker());
+            (Some(updating), running)
+        }
+        None => (None, Vec::new()),
+    };
+    for watch in running.into_iter().chain(of_updates) {
         background.spawn(watch);
     }
 
@@ -112,6 +127,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     }
     teller.leads.store(true, Ordering::Relaxed);
     pages.enter(Stage::Working);
+    let updates = updating.map(|updating| updating.work(client.clone(), events.clone(), resync, threads, stop.clone()));
     let run_pass = RunPass {
         client: client.clone(),
         caches: caches.clone(),
@@ -127,7 +143,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     let store = caches.rollouts.store();
     let pass = Pass { client, caches, memory, events, metrics, clock, decide, resync };
     let rollouts = work(reconcile, store, Arc::new(pass), threads, queued, &stop);
-    let work = async { futures::join!(rollouts, runs) };
+    let work = async { futures::join!(rollouts, runs, OptionFuture::from(updates)) };
     let lost = async {
         match leader.as_mut() {
             Some(leader) => leader.keep().await,
@@ -135,7 +151,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
         }
     };
     let ended = tokio::select! {
-        ((), ()) = work => Ok(()),
+        ((), (), _) = work => Ok(()),
         error = lost => Err(error),
     };
     pages.enter(Stage::Stopping);
@@ -182,7 +198,7 @@ async fn compete(
 }
 
 /// Passes over the objects of one kind as the queue asks for them, until the stop and the end of those that run.
-async fn work<K: Watched, P, F>(
+pub(crate) async fn work<K: Watched, P, F>(
     reconcile: fn(Arc<Lens<K>>, Arc<P>) -> F,
     store: Store<Lens<K>>,
     pass: Arc<P>,
@@ -227,19 +243,25 @@ struct Teller {
     metrics: Arc<Metrics>,
     leads: Arc<AtomicBool>,
     complained: Arc<Mutex<HashSet<&'static str>>>,
+    /// Wakes updates of images, where there are any.
+    waker: Arc<OnceLock<Waker>>,
 }
 
 impl Teller {
     fn new(memory: Arc<Memory<Subject>>, forgets: Forgets, events: Events, metrics: Arc<Metrics>) -> Teller {
-        Teller { memory, forgets, events, metrics, leads: Arc::default(), complained: Arc::default() }
+        let (leads, complained, waker) = Default::default();
+        Teller { memory, forgets, events, metrics, leads, complained, waker }
     }
 }
 
 impl Told for Teller {
     fn rollout(&self, change: &Change<Rollouts>) {
+        if let (Some(waker), Some(rollout)) = (self.waker.get(), change.after.as_ref().or(change.before.as_ref())) {
+            waker.rollout(&rollout.value);
+        }
         let (Some(gone), None) = (&change.before, &change.after) else { return };
         let meta = gone.meta();
-        if self.leads.load(Ordering::Relaxed) {
+        if self.leads() {
             let message = format!("Rollout {}/{} was deleted", meta.namespace, meta.name);
             self.events.note(
                 &About::rollout(&gone.value),
@@ -255,6 +277,10 @@ impl Told for Teller {
             self.forgets.runs.forget(&RunRef::from_obj(&**gone));
             self.forgets.pending.forget(&gone.meta().uid);
         }
+    }
+
+    fn leads(&self) -> bool {
+        self.leads.load(Ordering::Relaxed)
     }
 
     fn failed(&self, kind: &'static str, error: &watcher::Error) {

@@ -113,7 +113,8 @@ impl RunPass {
         for line in decision.plan.report.waits() {
             tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
         }
-        let about = About { kind: "AnalysisRun", meta: &seen.run.metadata };
+        let about =
+            About { api_version: serinus_wire::keys::API_VERSION, kind: "AnalysisRun", meta: &seen.run.metadata };
         let carried = carry_out(&self.client, &self.events, &about, &decision.plan).await;
         if carried.outcome == Outcome::Done {
             self.pending.of(&uid, |measured| {

@@ -8,12 +8,14 @@ use crate::lens::{
     PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
 };
 use crate::runs::{self, RunRef};
+use crate::update::watches::image_keys;
 use futures::channel::mpsc::UnboundedSender;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
+use serinus_decide::update::Tracked;
 use serinus_wire::k8s::{EndpointSlice, ReplicaSet};
 use serinus_wire::{ObjectMeta, Rollout, keys};
 use std::sync::Arc;
@@ -111,6 +113,8 @@ pub trait Told: Clone + Send + Sync + 'static {
     fn rollout(&self, change: &Change<Rollouts>);
     /// An AnalysisRun came, changed or went.
     fn run(&self, change: &Change<AnalysisRuns>);
+    /// Whether this process works on what the watches find.
+    fn leads(&self) -> bool;
     /// A watch of this kind failed and will be tried again.
     fn failed(&self, kind: &'static str, error: &watcher::Error);
 }
@@ -179,7 +183,7 @@ impl Caches {
 
 /// Whether a kind must be there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Demand {
+pub(crate) enum Demand {
     /// Nothing is decided before its first list.
     Must,
     /// A cluster that does not have it, or does not let us read it, counts as one without such objects.
@@ -305,7 +309,7 @@ impl<T: Told> Start<'_, T> {
     }
 }
 
-async fn drive<K: Watched>(
+pub(crate) async fn drive<K: Watched>(
     api: Api<Lens<K>>,
     config: watcher::Config,
     demand: Demand,
@@ -340,11 +344,13 @@ fn rollout_keys(rollout: &Rollout) -> Vec<String> {
     let services = named.services.iter().map(|name| key("service", namespace, name));
     let ingresses = named.ingresses.iter().map(|name| key("ingress", namespace, name));
     let workload = named.workload.iter().map(|(_, kind, name)| key(kind, namespace, name));
+    let images = image_keys(&Tracked::of_rollout(rollout));
     [key("all", namespace, ""), key("all", "", "")]
         .into_iter()
         .chain(services)
         .chain(ingresses)
         .chain(workload)
+        .chain(images)
         .collect()
 }
 

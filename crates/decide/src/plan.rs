@@ -83,6 +83,46 @@ pub enum Kind {
     AnalysisRun,
     /// `batch/v1`.
     Job,
+    /// `apps/v1`.
+    StatefulSet,
+    /// `apps/v1`.
+    DaemonSet,
+    /// `batch/v1`.
+    CronJob,
+    /// `serinus.dev/v1alpha1`.
+    ImageUpdate,
+}
+
+impl Kind {
+    /// As objects spell it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Rollout => "Rollout",
+            Kind::ReplicaSet => "ReplicaSet",
+            Kind::Deployment => "Deployment",
+            Kind::Service => "Service",
+            Kind::Ingress => "Ingress",
+            Kind::Pod => "Pod",
+            Kind::AnalysisRun => "AnalysisRun",
+            Kind::Job => "Job",
+            Kind::StatefulSet => "StatefulSet",
+            Kind::DaemonSet => "DaemonSet",
+            Kind::CronJob => "CronJob",
+            Kind::ImageUpdate => "ImageUpdate",
+        }
+    }
+
+    /// Group and version.
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Kind::Rollout | Kind::AnalysisRun => "argoproj.io/v1alpha1",
+            Kind::ReplicaSet | Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => "apps/v1",
+            Kind::Service | Kind::Pod => "v1",
+            Kind::Ingress => "networking.k8s.io/v1",
+            Kind::CronJob | Kind::Job => "batch/v1",
+            Kind::ImageUpdate => "serinus.dev/v1alpha1",
+        }
+    }
 }
 
 /// What must hold for a write to be made. A conflict means: look again, never retry blindly.

@@ -10,6 +10,7 @@ pub mod listener;
 pub mod manifests;
 pub mod once;
 pub mod patrol;
+mod pipeline;
 pub mod pods;
 mod run;
 mod sandbox;

@@ -1,7 +1,9 @@
-//! `--once`: ships one good and one bad image, and says whether the first was promoted and the second aborted.
+//! `--once`: ships one good and one bad image as a pipeline does, approves both, and says whether the first was promoted and the
+//! second aborted.
 
 use crate::calls::Api;
 use crate::gateway::table::Key;
+use crate::pipeline::Pipeline;
 use crate::screen::Screen;
 use crate::ship::{Template, ship};
 use crate::traffic::Meter;
@@ -24,11 +26,15 @@ pub struct Once {
     pub template: Template,
     /// What is known of it.
     pub watched: watch::Receiver<Watched>,
+    /// The pipeline, and the person who approves.
+    pub pipeline: Pipeline,
     /// The client's count.
     pub meter: Meter,
     /// Where the story goes.
     pub screen: Screen,
-    /// How long each of the three parts may take.
+    /// No workload is tracked: images are written by hand.
+    pub by_hand: bool,
+    /// How long each of the parts may take.
     pub patience: Duration,
 }
 
@@ -41,6 +47,7 @@ impl Once {
         self.ship(GOOD).await?;
         self.until("2.0.0 is promoted", |tag, _, phase| tag == GOOD && phase == "Healthy").await?;
         self.traffic_goes_only_to(GOOD).await?;
+        self.verdict_is(GOOD, "Promoted").await?;
         self.ship(BAD).await?;
         let aborted = |aborted: bool, phase: &str| aborted && phase == "Degraded";
         self.until("3.0.0-errors20 is aborted or promoted", |tag, abort, phase| tag == BAD || aborted(abort, phase))
@@ -49,6 +56,7 @@ impl Once {
             return Err(format!("{BAD} was promoted; it should have been aborted"));
         }
         self.traffic_goes_only_to(GOOD).await?;
+        self.verdict_is(BAD, "RolledBack").await?;
         let watched = self.watched.borrow().clone();
         match watched.stable_tag(&self.key) {
             Some(GOOD) => Ok(()),
@@ -56,10 +64,42 @@ impl Once {
         }
     }
 
-    async fn ship(&self, tag: &str) -> Result<(), String> {
-        let image = format!("{}:{tag}", crate::pods::demo::REPOSITORY);
-        self.screen.tell(&format!("{}: ships {image}", self.key.1));
-        ship(&self.api, &self.template, &image).await.map_err(|refused| refused.to_string())
+    /// Posts the push and approves it. Where no workload is tracked, the image is written as people do it by hand.
+    async fn ship(&mut self, tag: &str) -> Result<(), String> {
+        let name = crate::pods::demo::REPOSITORY;
+        self.screen.tell(&format!("pipeline: posts {name}:{tag} to /v1/webhooks/native"));
+        if self.pipeline.push(name, tag).await? == 0 {
+            self.screen.tell(&format!("{}: no workload has a policy, so {name}:{tag} is written by hand", self.key.1));
+            let shipped = ship(&self.api, &self.template, &format!("{name}:{tag}")).await;
+            self.by_hand = true;
+            return shipped.map_err(|refused| refused.to_string());
+        }
+        let pipeline = self.pipeline.clone();
+        let approved = async {
+            loop {
+                if pipeline.approve(tag).await? || pipeline.phase(tag).await? != "Pending" {
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let limit = format!("waited {} s for something to approve", self.patience.as_secs());
+        tokio::time::timeout(self.patience, approved).await.unwrap_or(Err(limit))
+    }
+
+    /// Waits for the verdict that a pipeline would get.
+    async fn verdict_is(&self, tag: &str, wanted: &str) -> Result<(), String> {
+        if self.by_hand {
+            return Ok(());
+        }
+        let verdict = async {
+            while self.pipeline.phase(tag).await? != wanted {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Ok(())
+        };
+        let limit = format!("waited {} s for the verdict {wanted} on {tag}", self.patience.as_secs());
+        tokio::time::timeout(self.patience, verdict).await.unwrap_or(Err(limit))
     }
 
     /// Waits for a state given by the stable tag, the abort flag and the phase.

@@ -2,6 +2,7 @@
 
 use crate::gateway::table::Key;
 use crate::once::{BAD, GOOD, Once, peak_memory};
+use crate::pipeline::{Pipeline, USER};
 use crate::pods::demo::{REPOSITORY, tag_of};
 use crate::sandbox::{Options, Sandbox, first_rollout};
 use crate::screen::Screen;
@@ -76,13 +77,19 @@ fn introduce(sandbox: &Sandbox, subject: Option<&Subject>, options: &Options, sc
         }
         None => screen.say(&format!("Gateway         http://{gateway}   no Ingress yet, so there is no traffic")),
     }
+    let updates = sandbox.updates_address;
+    screen.say(&format!("Updates         http://{updates}   approvals page and webhooks; {USER}, {USER}"));
     if options.once {
         return screen.say("");
     }
     if let Some(subject) = subject {
         let image =
             if tag_of(&subject.image).is_some() { format!("{REPOSITORY}:{GOOD}") } else { subject.image.clone() };
-        screen.say("\nSend the next image, watch it, go on or give up:");
+        screen.say("\nSend the next image as a pipeline does, and approve it on the page or with `serinus approve`:");
+        let body = format!("'{{\"name\": \"{REPOSITORY}\", \"tag\": \"{GOOD}\"}}'");
+        screen.say(&format!("  curl -u {USER}:{USER} -d {body} http://{updates}/v1/webhooks/native"));
+        screen.say(&format!("  SERINUS_URL=http://{USER}:{USER}@{updates} serinus ship {REPOSITORY}:{GOOD} --wait"));
+        screen.say("Or by hand; watch it, go on or give up:");
         for line in how(&subject.key, &subject.template, &subject.container, &image, &kubeconfig) {
             screen.say(&format!("  {line}"));
         }
@@ -103,8 +110,10 @@ async fn once(sandbox: &Sandbox, subject: Option<Subject>, screen: &Screen) -> E
         key: subject.key,
         template: subject.template,
         watched: sandbox.watched.clone(),
+        pipeline: Pipeline::to(sandbox.updates_address),
         meter: sandbox.meter.clone(),
         screen: screen.clone(),
+        by_hand: false,
         patience: PATIENCE,
     };
     let result = once.run().await;

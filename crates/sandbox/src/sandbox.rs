@@ -7,6 +7,7 @@ use crate::gateway::table::{Key, Shared};
 use crate::gateway::{follow, proxy, route};
 use crate::kubeconfig::Kubeconfig;
 use crate::manifests::Manifest;
+use crate::pipeline::USER;
 use crate::pods::kubelet::Kubelet;
 use crate::pods::runner::Pods;
 use crate::screen::Screen;
@@ -14,6 +15,7 @@ use crate::traffic::{self, Meter, Target};
 use crate::watched::{self, Watched};
 use crate::{api, listener, manifests, patrol, seed, story};
 use http::HeaderMap;
+use serinus_cluster::update::Updates;
 use serinus_model::Model;
 use serinus_wire::k8s::Ingress;
 use serinus_wire::{Rollout, crd};
@@ -35,13 +37,15 @@ pub struct Options {
     pub port: u16,
     /// Port of the gateway; 0 for any.
     pub gateway_port: u16,
+    /// Port of the webhooks and approvals; 0 for any.
+    pub updates_port: u16,
     /// Requests a second that the client sends; 0 for none.
     pub rate: u32,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { directory: None, once: false, port: 0, gateway_port: 0, rate: 100 }
+        Options { directory: None, once: false, port: 0, gateway_port: 0, updates_port: 0, rate: 100 }
     }
 }
 
@@ -53,6 +57,8 @@ pub struct Sandbox {
     pub api_address: SocketAddr,
     /// Where the gateway listens.
     pub gateway_address: SocketAddr,
+    /// Where webhooks, votes and the approvals page are taken.
+    pub updates_address: SocketAddr,
     /// What the client asks for; absent when no Ingress serves anything.
     pub target: Option<Target>,
     /// The client's count.
@@ -99,6 +105,8 @@ impl Sandbox {
         let (api_listener, api_address) = listener::bind("API", "--port", options.port).await?;
         let (gateway_listener, gateway_address) =
             listener::bind("gateway", "--gateway-port", options.gateway_port).await?;
+        let (updates_listener, updates_address) =
+            listener::bind("webhooks", "--updates-port", options.updates_port).await?;
         let namespace = namespace(&manifests);
         let kubeconfig = Kubeconfig::write(options.directory.as_deref(), api_address, &namespace)
             .map_err(|error| format!("can't write {}: {error}", crate::kubeconfig::FILE))?;
@@ -109,7 +117,10 @@ impl Sandbox {
         let api = Api::over(model.service());
         let mut servers = Part::new();
         servers.tasks.push(tokio::spawn(api::serve(api_listener, model.service(), servers.stop.clone())));
-        let controller = controller(&model, screen);
+        let updates = Updates::default();
+        let controller = controller(&model, updates.clone(), screen);
+        let router = serinus_serve::router(updates, doors());
+        servers.tasks.push(tokio::spawn(serinus_serve::serve(updates_listener, router, servers.stop.clone())));
 
         let (table, counts, meter) = (Shared::default(), Counts::default(), Meter::default());
         let (sender, watched) = watch::channel(Watched::default());
@@ -137,6 +148,7 @@ impl Sandbox {
             api,
             api_address,
             gateway_address,
+            updates_address,
             target,
             meter,
             counts,
@@ -165,10 +177,21 @@ impl Sandbox {
     }
 }
 
-fn controller(model: &Model, screen: &Screen) -> Part {
+/// As in the pipeline that started the project.
+fn doors() -> serinus_serve::Options {
+    let credentials = serinus_serve::Credentials { user: USER.to_string(), password: USER.to_string() };
+    serinus_serve::Options {
+        credentials: Some(credentials),
+        authenticated_webhooks: true,
+        ..serinus_serve::Options::default()
+    }
+}
+
+fn controller(model: &Model, updates: Updates, screen: &Screen) -> Part {
     let mut part = Part::new();
     let client = serinus_cluster::Client::new(model.service(), "default");
-    let options = serinus_cluster::Options::new(serinus_decide::decide);
+    let mut options = serinus_cluster::Options::new(serinus_decide::decide);
+    options.updates = Some(updates);
     let (stop, screen) = (part.stop.clone(), screen.clone());
     part.tasks.push(tokio::spawn(async move {
         if let Err(error) = serinus_cluster::run(client, options, stop).await {

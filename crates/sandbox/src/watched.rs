@@ -47,7 +47,27 @@ pub async fn follow(api: Api, watched: watch::Sender<Watched>, screen: Screen) {
             screen.tell(&sentence);
         }
     });
-    futures::join!(sets, rollouts, events);
+    let mut phases = BTreeMap::new();
+    let updates = api.follow("/apis/serinus.dev/v1alpha1/imageupdates", |change| {
+        if let Change::Put(update) = change
+            && let Some(sentence) = said(&update, &mut phases)
+        {
+            screen.tell(&sentence);
+        }
+    });
+    futures::join!(sets, rollouts, events, updates);
+}
+
+/// What is new about an update of an image.
+fn said(update: &Value, phases: &mut BTreeMap<Key, String>) -> Option<String> {
+    let status = &update["status"];
+    let phase = format!("{} {}", status["phase"].as_str()?, status["message"].as_str()?);
+    if phases.insert(key_of(update), phase.clone()).as_ref() == Some(&phase) {
+        return None;
+    }
+    let spec = &update["spec"];
+    let (workload, tag) = (spec["workload"]["name"].as_str()?, spec["tag"].as_str()?);
+    Some(format!("{workload}: update to {tag}: {}: {}", status["phase"].as_str()?, status["message"].as_str()?))
 }
 
 impl Watched {

@@ -3,6 +3,7 @@
 //! The API server prunes and fills in what the schema says, so the schema is part of the contract: the same defaults as the
 //! peers' give the same stored objects, and so the same hashes.
 
+mod image_update;
 mod job;
 mod pod_template;
 mod structural;
@@ -10,20 +11,21 @@ mod structural;
 use crate::analysis::{AnalysisRunSpec, AnalysisRunStatus, AnalysisTemplateSpec};
 use crate::experiment::{ExperimentSpec, ExperimentStatus};
 use crate::rollout::{RolloutSpec, RolloutStatus};
+pub use image_update::image_update;
 pub use job::job_spec;
 pub use pod_template::pod_template;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 use structural::schema_of;
 
-/// All definitions of `argoproj.io`, as one list for `kubectl apply --server-side -f -`.
+/// All definitions, as one list for `kubectl apply --server-side -f -`.
 pub fn list() -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": all()})
 }
 
-/// All definitions of `argoproj.io`.
+/// All definitions: those of `argoproj.io` and our own.
 pub fn all() -> Vec<Value> {
-    vec![rollout(), analysis_run(), analysis_template(), cluster_analysis_template(), experiment()]
+    vec![rollout(), analysis_run(), analysis_template(), cluster_analysis_template(), experiment(), image_update()]
 }
 
 /// The definition of `rollouts.argoproj.io`.

@@ -46,6 +46,48 @@ impl JsonSchema for Time {
     }
 }
 
+/// A point in time to the microsecond, for what must keep its order within a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MicroTime(pub jiff::Timestamp);
+
+impl MicroTime {
+    /// The moment as the wire keeps it.
+    pub fn of(at: jiff::Timestamp) -> MicroTime {
+        MicroTime(jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at))
+    }
+}
+
+impl std::fmt::Display for MicroTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    }
+}
+
+impl Serialize for MicroTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for MicroTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map(MicroTime).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for MicroTime {
+    fn schema_name() -> Cow<'static, str> {
+        "MicroTime".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
+    }
+}
+
 /// A number or a text, as `maxSurge` and `pause.duration` take it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -32,9 +32,11 @@ fn names_scopes_and_subresources_are_upstreams() {
         ("analysistemplates", "AnalysisTemplate", "at", "Namespaced", json!([]), 1),
         ("clusteranalysistemplates", "ClusterAnalysisTemplate", "cat", "Cluster", json!([]), 1),
         ("experiments", "Experiment", "exp", "Namespaced", json!([]), 2),
+        ("imageupdates", "ImageUpdate", "iu", "Namespaced", json!(["status"]), 7),
     ];
     for ((plural, kind, short, scope, subresources, columns), definition) in table.into_iter().zip(crd::all()) {
-        assert_eq!(definition["metadata"]["name"], format!("{plural}.argoproj.io"));
+        let group = if kind == "ImageUpdate" { "serinus.dev" } else { "argoproj.io" };
+        assert_eq!(definition["metadata"]["name"], format!("{plural}.{group}"));
         let names = &definition["spec"]["names"];
         assert_eq!((&names["kind"], &names["shortNames"]), (&json!(kind), &json!([short])));
         assert_eq!(definition["spec"]["scope"], scope, "{kind}");

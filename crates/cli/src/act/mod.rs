@@ -12,12 +12,14 @@ mod serve;
 mod status;
 mod template;
 mod undo;
+mod updates;
 
-use crate::args::{Cli, Get, List, Persona, Retry, Set, Terminate, Verb, command};
+use crate::args::{Cli, Get, ImageVerb, List, Persona, Retry, Set, Terminate, UpdatesVerb, Verb, command};
 use crate::screen::say;
 use at::At;
 use get::Top;
 use jiff::Timestamp;
+use serinus_wire::image_update::Decision;
 use std::process::ExitCode;
 
 /// Carries a verb out.
@@ -48,6 +50,15 @@ pub async fn act(persona: Persona, cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Get(Get::Experiment(args)) => get::get(&at().await?, Top::Experiment, args).await?,
         Verb::List(List::Rollouts(args)) => list::rollouts(&at().await?, args).await?,
         Verb::List(List::Experiments(args)) => list::experiments(&at().await?, args.all_namespaces).await?,
+        Verb::Ship(args) => return updates::ship::ship(args).await,
+        Verb::Updates(args) => match &args.verb {
+            None => updates::list(&at().await?, args).await?,
+            Some(UpdatesVerb::Allow(votes)) => updates::allow(&at().await?, &votes.names).await?,
+            Some(UpdatesVerb::Archive(votes)) => updates::archive(&at().await?, &votes.names).await?,
+        },
+        Verb::Approve(args) => updates::vote(&at().await?, &args.names, Decision::Approve).await?,
+        Verb::Reject(args) => updates::vote(&at().await?, &args.names, Decision::Reject).await?,
+        Verb::Image(ImageVerb::Explain(args)) => updates::explain(&at().await?, args).await?,
         Verb::Explain(args) => explain(&at().await?, &args.name).await?,
         Verb::Version(args) => version(persona, args.short)?,
         Verb::Crd => say(&serde_json::to_string(&serinus_wire::crd::list())?)?,

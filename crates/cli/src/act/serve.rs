@@ -3,6 +3,8 @@
 use crate::args::{Connection, ControllerArgs, SandboxArgs};
 use anyhow::Context as _;
 use serinus_cluster::client;
+use serinus_cluster::update::Updates;
+use serinus_decide::update::Habits;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ pub async fn sandbox(args: &SandboxArgs) -> anyhow::Result<ExitCode> {
         once: args.once,
         port: args.port,
         gateway_port: args.gateway_port,
+        updates_port: args.updates_port,
         ..serinus_sandbox::Options::default()
     };
     serinus_sandbox::run(options).await
@@ -39,6 +42,15 @@ pub async fn controller(connection: &Connection, args: &ControllerArgs) -> anyho
         options.listeners.push(listener);
     }
     let stop = tokio_util::sync::CancellationToken::new();
+    if args.updates_port != 0 {
+        let updates = Updates::new(Habits { spell_as_keel: args.keel_spelling });
+        options.updates = Some(updates.clone());
+        let address = std::net::SocketAddr::new(args.bind_address, args.updates_port);
+        let listener =
+            tokio::net::TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
+        let doors = doors(|name| std::env::var(name).ok());
+        tokio::spawn(serinus_serve::serve(listener, serinus_serve::router(updates, doors), stop.clone()));
+    }
     let ended = stop.clone();
     tokio::spawn(async move {
         let terminated = async {
@@ -55,4 +67,40 @@ pub async fn controller(connection: &Connection, args: &ControllerArgs) -> anyho
     });
     serinus_cluster::run(cluster.client(), options, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who is let in to the updates: Keel's environment variables. An empty one counts as absent.
+fn doors(variable: impl Fn(&str) -> Option<String>) -> serinus_serve::Options {
+    let text = |name: &str| variable(name).unwrap_or_default();
+    let is_true = |name: &str| matches!(text(name).as_str(), "1" | "t" | "T" | "TRUE" | "true" | "True");
+    let (user, password) = (text("BASIC_AUTH_USER"), text("BASIC_AUTH_PASSWORD"));
+    let both = !user.is_empty() && !password.is_empty();
+    serinus_serve::Options {
+        credentials: both.then_some(serinus_serve::Credentials { user, password }),
+        authenticated_webhooks: is_true("AUTHENTICATED_WEBHOOKS"),
+        open_registry_webhook: is_true("OPEN_REGISTRY_WEBHOOK"),
+        token_secret: text("TOKEN_SECRET"),
+        webhook_secret: text("WEBHOOK_SECRET"),
+        private_registry: text("PRIVATE_REGISTRY"),
+        webhooks_per_second: text("WEBHOOKS_PER_SECOND").parse().unwrap_or(5_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_let_in_comes_from_keels_variables() {
+        let none = doors(|_| None);
+        assert!(none.credentials.is_none() && !none.authenticated_webhooks && none.webhooks_per_second == 5_000);
+        let half = doors(|name| (name == "BASIC_AUTH_USER").then(|| "admin".to_string()));
+        assert!(half.credentials.is_none());
+        let both = doors(|name| match name {
+            "BASIC_AUTH_USER" | "BASIC_AUTH_PASSWORD" => Some("admin".to_string()),
+            "AUTHENTICATED_WEBHOOKS" => Some("True".to_string()),
+            _ => None,
+        });
+        assert!(both.credentials.is_some() && both.authenticated_webhooks && !both.open_registry_webhook);
+    }
 }

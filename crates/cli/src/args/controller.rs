@@ -19,6 +19,12 @@ pub struct ControllerArgs {
     /// Port of /healthz and /readyz; 0: none
     #[arg(long = "healthzPort", value_name = "PORT", default_value_t = 8080)]
     pub healthz_port: u16,
+    /// Port of the webhooks, votes and the approvals page; 0: no updates of images. Who is let in: BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, AUTHENTICATED_WEBHOOKS, TOKEN_SECRET, WEBHOOK_SECRET
+    #[arg(long = "updatesPort", value_name = "PORT", default_value_t = 9300)]
+    pub updates_port: u16,
+    /// Spell images as Keel does, `library/nginx:2`, instead of as their owners did
+    #[arg(long)]
+    pub keel_spelling: bool,
     /// Address those ports listen on
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
     pub bind_address: std::net::IpAddr,

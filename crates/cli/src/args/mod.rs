@@ -3,11 +3,13 @@
 mod connection;
 mod controller;
 mod span;
+mod updates;
 mod verbs;
 
 pub use connection::Connection;
 pub use controller::{ControllerArgs, LogFormat};
 pub use span::span;
+pub use updates::*;
 pub use verbs::*;
 
 use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
@@ -17,7 +19,9 @@ use std::path::Path;
 const EXIT_CODES: &str = "Exit codes:
   0  done
   1  it did not work; for `status`: the rollout is degraded or the time ran out; for `lint`: something was found
-  2  wrong usage, or input that can't be read";
+  2  wrong usage, or input that can't be read
+  for `ship`: 0 promoted, 3 not tracked, 4 refused by the policy, 5 rejected, 6 expired, 7 rolled back or failed,
+  8 no verdict in time, 9 the server could not be asked, 10 another version took its place";
 
 /// Progressive delivery for Kubernetes: canaries that promote themselves, or go safely back.
 #[derive(Debug, Parser)]

@@ -1,6 +1,6 @@
 //! The verbs and their flags.
 
-use super::{ControllerArgs, span};
+use super::{ControllerArgs, ImageVerb, ShipArgs, UpdatesArgs, Votes, span};
 use crate::act::image::assignment;
 use clap::{ArgAction, Args, Subcommand};
 use std::path::PathBuf;
@@ -44,6 +44,17 @@ pub enum Verb {
     Create(Create),
     /// Check rollouts in files; needs no cluster
     Lint(Lint),
+    /// Tell Serinus that an image was pushed, and follow it to its verdict
+    Ship(ShipArgs),
+    /// List updates of images, or let one in again
+    Updates(UpdatesArgs),
+    /// Vote for updates of images
+    Approve(Votes),
+    /// Vote against updates of images
+    Reject(Votes),
+    /// Say what a push of an image would mean
+    #[command(subcommand)]
+    Image(ImageVerb),
     /// Say why a rollout stands where it stands, and what comes next
     Explain(One),
     /// Print the CustomResourceDefinitions, to be applied to a cluster
@@ -345,4 +356,7 @@ pub struct SandboxArgs {
     /// Port of the gateway; 0: any free one
     #[arg(long, default_value_t = 0)]
     pub gateway_port: u16,
+    /// Port of the webhooks, votes and the approvals page; 0: any free one
+    #[arg(long, default_value_t = 0)]
+    pub updates_port: u16,
 }

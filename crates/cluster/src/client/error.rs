@@ -72,6 +72,11 @@ impl ClientError {
         }
     }
 
+    /// An object of that name is there already.
+    pub fn is_exists(&self) -> bool {
+        matches!(self, ClientError::Refused { code: 409, reason, .. } if reason == "AlreadyExists")
+    }
+
     /// Somebody else wrote the object meanwhile.
     pub fn is_conflict(&self) -> bool {
         self.code() == Some(409)

@@ -5,10 +5,12 @@
 mod config;
 mod error;
 mod follow;
+mod web;
 
 pub use config::{Flags, connect};
 pub use error::ClientError;
 pub use follow::Selection;
+pub use web::{Door, Web};
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -127,6 +129,29 @@ where
 }
 
 impl Cluster {
+    /// The cluster that a client speaks to.
+    pub(crate) fn of(client: Client) -> Cluster {
+        let namespace = client.default_namespace().to_string();
+        Cluster { client, namespace, timeout: Some(Duration::from_secs(30)) }
+    }
+
+    /// Posts to a path that is no collection.
+    ///
+    /// # Errors
+    /// The server refused or did not answer.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.send(Method::POST, path, Some("application/json"), body).await
+    }
+
+    /// Deletes one object in the background.
+    ///
+    /// # Errors
+    /// The server refused or did not answer.
+    pub async fn delete(&self, resource: &Resource, namespace: &str, name: &str) -> Result<(), ClientError> {
+        self.send(Method::DELETE, &resource.object(namespace, name), None, &Value::Null).await?;
+        Ok(())
+    }
+
     /// The namespace that is meant when nobody says otherwise.
     pub fn namespace(&self) -> &str {
         &self.namespace
@@ -256,11 +281,16 @@ impl Cluster {
         }
         let request =
             request.body(bytes).map_err(|error| ClientError::config(format!("address {address}: {error}"), ""))?;
+        self.answered(request).await
+    }
+
+    async fn answered(&self, request: Request<Vec<u8>>) -> Result<Value, ClientError> {
+        let address = request.uri().to_string();
         let answer = self.client.request::<Value>(request);
         match self.timeout {
-            None => answer.await.map_err(|error| ClientError::from(error).about(address)),
+            None => answer.await.map_err(|error| ClientError::from(error).about(&address)),
             Some(limit) => match tokio::time::timeout(limit, answer).await {
-                Ok(answer) => answer.map_err(|error| ClientError::from(error).about(address)),
+                Ok(answer) => answer.map_err(|error| ClientError::from(error).about(&address)),
                 Err(_) => Err(ClientError::Timeout { after: limit }),
             },
         }

@@ -30,7 +30,7 @@ pub const INGRESS: Resource = resource("networking.k8s.io", "v1", "Ingress", "in
 pub const LEASE: Resource = resource("coordination.k8s.io", "v1", "Lease", "leases");
 pub const CRD: Resource =
     resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
-#[allow(unused_imports)]
+#[allow(unused_imports)] // Each test file uses a part of it.
 pub use serinus_cluster::client::{DEPLOYMENT, REPLICA_SET, ROLLOUT};
 
 /// The world.
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// Creates a cluster-wide object.
-    async fn create_wide(&self, resource: &Resource, object: Value) {
+    pub async fn create_wide(&self, resource: &Resource, object: Value) {
         let request = http::Request::post(resource.collection(None))
             .header("content-type", "application/json")
             .body(object.to_string().into_bytes())

@@ -1,0 +1,80 @@
+//! What follows from how a plan was carried out: when to look again, and whether people hear of it. The same for every kind of
+//! subject.
+
+use crate::memory::Memory;
+use crate::write::{Carried, Outcome};
+use kube::runtime::controller::Action;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::time::Duration;
+
+/// Pause after the server refused a write for good: a person has to change something first.
+const AFTER_REFUSAL: Duration = Duration::from_secs(60);
+/// Failures in a row after which people hear of it.
+const WORTH_AN_EVENT: u32 = 5;
+/// Shortest pause before looking again: a wake-up that is due already must not spin.
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// What follows.
+pub(crate) struct Concluded {
+    /// When to look again.
+    pub action: Action,
+    /// The pass failed.
+    pub failed: bool,
+    /// What people should hear, as it is new.
+    pub complaint: Option<String>,
+}
+
+impl Concluded {
+    fn good(pause: Duration) -> Concluded {
+        Concluded { action: Action::requeue(pause), failed: false, complaint: None }
+    }
+}
+
+/// After a plan was carried out; `next` is when it wants to be looked at again.
+pub(crate) fn conclude<S>(memory: &Memory<S>, subject: &S, carried: Carried, next: Duration) -> Concluded
+where
+    S: Clone + Eq + Hash + Display,
+{
+    memory.of(subject, |remembered| remembered.expect(carried.expected));
+    match carried.outcome {
+        Outcome::Done => {
+            memory.of(subject, |remembered| remembered.succeeded());
+            Concluded::good(next)
+        }
+        Outcome::Conflict(text) => {
+            tracing::debug!(%subject, text, "somebody else was faster: looks again");
+            // The first is everyday business; a second in a row without news is not.
+            let pause = memory.of(subject, |remembered| match remembered.failures {
+                0 => {
+                    remembered.failures = 1;
+                    AT_ONCE
+                }
+                _ => remembered.failed(),
+            });
+            Concluded::good(pause)
+        }
+        Outcome::Refused(text) => {
+            tracing::warn!(%subject, text, "refused");
+            memory.of(subject, |remembered| remembered.failed());
+            let complaint = complaint(memory, subject, &text);
+            Concluded { action: Action::requeue(AFTER_REFUSAL), failed: true, complaint }
+        }
+        Outcome::Trouble(text, later) => trouble(memory, subject, &text, later),
+    }
+}
+
+/// After a pass that could not be made.
+pub(crate) fn trouble<S>(memory: &Memory<S>, subject: &S, text: &str, later: Option<Duration>) -> Concluded
+where
+    S: Clone + Eq + Hash + Display,
+{
+    let (pause, failures) = memory.of(subject, |remembered| (remembered.failed(), remembered.failures));
+    tracing::warn!(%subject, text, failures, "tries again");
+    let complaint = (failures == WORTH_AN_EVENT).then(|| complaint(memory, subject, text)).flatten();
+    Concluded { action: Action::requeue(pause.max(later.unwrap_or_default())), failed: true, complaint }
+}
+
+fn complaint<S: Clone + Eq + Hash>(memory: &Memory<S>, subject: &S, text: &str) -> Option<String> {
+    memory.of(subject, |remembered| remembered.complains(text)).then(|| text.to_string())
+}

@@ -1,0 +1,400 @@
+//! Updates of images in a live cluster: pushes in, `ImageUpdate` objects out, votes and verdicts on them.
+//!
+//! `Updates` is the handle that a server holds. Whoever leads also carries the updates out (`pass`).
+
+pub(crate) mod pass;
+pub(crate) mod watches;
+
+use crate::cache::Cache;
+use crate::client::{Cluster, Patch, Resource, Selection};
+use crate::events::Events;
+use crate::lens::{Rollouts, Watched as _};
+use crate::run::work;
+use crate::watches::{Scope, Told as Hears};
+use crate::{Clock, Error};
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use kube::Client;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use serinus_decide::update::{Answer, Event, Habits, Tracked, decide, object, propose};
+use serinus_decide::{Kind, Report};
+use serinus_wire::ImageUpdate;
+use serinus_wire::image_update::ImageUpdateSpec;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use watches::{Subject, UpdateCaches, Waker};
+
+/// Workloads that are proposed to at the same time, for one push.
+const AT_ONCE: usize = 10;
+/// Tries of one write that others are in the way of.
+const TRIES: usize = 8;
+
+/// `serinus.dev/v1alpha1` ImageUpdate.
+pub const IMAGE_UPDATE: Resource =
+    Resource { group: "serinus.dev", version: "v1alpha1", kind: "ImageUpdate", plural: "imageupdates" };
+
+/// The handle: clones share it. It answers once the controller that it was given to has read the cluster.
+#[derive(Clone, Default)]
+pub struct Updates(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    habits: Habits,
+    live: OnceLock<Live>,
+}
+
+struct Live {
+    cluster: Cluster,
+    caches: UpdateCaches,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a push meant for one workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Kind of the workload.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What it meant.
+    pub outcome: Outcome,
+}
+
+/// What a push means for one workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An update of this name was created, or would be.
+    Proposed(String),
+    /// It is the update of this name.
+    Known(String),
+    /// The workload runs the image and does not take the push: why.
+    Refused(String),
+    /// The workload has nothing to do with it: why.
+    Apart(String),
+}
+
+impl Updates {
+    /// A handle with habits of its own.
+    pub fn new(habits: Habits) -> Updates {
+        Updates(Arc::new(Inner { habits, live: OnceLock::new() }))
+    }
+
+    pub(crate) fn habits(&self) -> Habits {
+        self.0.habits
+    }
+
+    pub(crate) fn go_live(&self, client: Client, caches: UpdateCaches, clock: Arc<dyn Clock>) {
+        let cluster = Cluster::of(client);
+        let _ = self.0.live.set(Live { cluster, caches, clock });
+    }
+
+    fn live(&self) -> Result<&Live, Error> {
+        self.0.live.get().ok_or(Error::NotReady)
+    }
+
+    /// Whether pushes can be taken.
+    pub fn is_ready(&self) -> bool {
+        self.0.live.get().is_some()
+    }
+
+    /// Proposes a push to every workload that runs the image. When this returns, each update is in the cluster.
+    ///
+    /// # Errors
+    /// One of them could not be created; to send the push once more is safe.
+    pub async fn push(&self, event: &Event) -> Result<Vec<Told>, Error> {
+        let live = self.live()?;
+        let workloads = live.caches.running(&event.reference.repository());
+        let told = stream::iter(workloads).map(|tracked| self.propose(live, event, tracked)).buffered(AT_ONCE);
+        told.collect::<Vec<_>>().await.into_iter().collect()
+    }
+
+    /// What a push would mean for every workload there is, without doing anything.
+    ///
+    /// # Errors
+    /// The cluster was not read yet.
+    pub fn explain(&self, event: &Event) -> Result<Vec<Told>, Error> {
+        let live = self.live()?;
+        let now = live.clock.now();
+        let one = |tracked: Tracked| {
+            let known = live.caches.of_workload(&tracked.metadata.namespace, &workload_name(&tracked));
+            told(&tracked, propose(event, &tracked, &known, self.0.habits, now))
+        };
+        Ok(live.caches.workloads().into_iter().map(one).collect())
+    }
+
+    async fn propose(&self, live: &Live, event: &Event, tracked: Tracked) -> Result<Told, Error> {
+        let namespace = tracked.metadata.namespace.clone();
+        let mut known = live.caches.of_workload(&namespace, &workload_name(&tracked));
+        for _ in 0..TRIES {
+            match propose(event, &tracked, &known, self.0.habits, live.clock.now()) {
+                Answer::Propose(update) => {
+                    match live.cluster.create(&IMAGE_UPDATE, &namespace, &object(&update)).await {
+                        Ok(_) => return Ok(told(&tracked, Answer::Propose(update))),
+                        // It is there already, and the cache does not show it yet: decide with it.
+                        Err(error) if error.is_exists() => {
+                            let name = &update.metadata.name;
+                            let there = live.cluster.get(&IMAGE_UPDATE, &namespace, name).await?;
+                            known.retain(|other| other.metadata.name != *name);
+                            known.extend(ImageUpdate::deserialize(there).ok());
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                Answer::Known { name, learns } => {
+                    if let Some(digest) = learns {
+                        self.learn(&namespace, &name, digest).await;
+                    }
+                    return Ok(told(&tracked, Answer::Known { name, learns: None }));
+                }
+                answer @ (Answer::Refused(_) | Answer::Apart(_)) => return Ok(told(&tracked, answer)),
+            }
+        }
+        Err(Error::Contended { what: format!("{} {namespace}/{}", tracked.kind.word(), tracked.metadata.name) })
+    }
+
+    /// A digest is good to have and not worth a failed push.
+    async fn learn(&self, namespace: &str, name: &str, digest: String) {
+        let add = |spec: &mut ImageUpdateSpec| {
+            if spec.digest.is_none() {
+                spec.digest = Some(digest.clone());
+            }
+            Ok(())
+        };
+        if let Err(error) = self.change(namespace, name, add).await {
+            tracing::debug!(namespace, name, %error, "the digest of an update was not noted");
+        }
+    }
+
+    /// All updates, in no order.
+    pub fn all(&self) -> Vec<ImageUpdate> {
+        let all = |live: &Live| live.caches.updates.all().iter().map(|lens| lens.value.clone()).collect();
+        self.0.live.get().map(all).unwrap_or_default()
+    }
+
+    /// All workloads, tracked or not.
+    pub fn workloads(&self) -> Vec<Tracked> {
+        self.0.live.get().map(|live| live.caches.workloads()).unwrap_or_default()
+    }
+
+    /// One update, and what it waits for.
+    pub fn look(&self, namespace: &str, name: &str) -> Option<(ImageUpdate, Report)> {
+        let live = self.0.live.get()?;
+        let lens = live.caches.updates.get(namespace, name)?;
+        let seen = live.caches.seen(&lens.value, self.0.habits);
+        let report = decide(&seen, live.clock.now()).report;
+        Some((lens.value.clone(), report))
+    }
+
+    /// Changes what people say to an update: reads it, lets `change` work on it, and writes it unless somebody was faster; then
+    /// again. Gives the update as it stands.
+    ///
+    /// # Errors
+    /// There is none of that name, `change` refuses, or the server does.
+    pub async fn change(
+        &self,
+        namespace: &str,
+        name: &str,
+        change: impl Fn(&mut ImageUpdateSpec) -> Result<(), String>,
+    ) -> Result<ImageUpdate, Error> {
+        change_spec(&self.live()?.cluster, namespace, name, change).await
+    }
+
+    /// Deletes an update: with it goes the memory of it.
+    ///
+    /// # Errors
+    /// There is none of that name, or the server refuses.
+    pub async fn delete(&self, namespace: &str, name: &str) -> Result<(), Error> {
+        self.live()?.cluster.delete(&IMAGE_UPDATE, namespace, name).await?;
+        Ok(())
+    }
+
+    /// Merges a patch into the metadata of a workload.
+    ///
+    /// # Errors
+    /// There is none of that name, or the server refuses.
+    pub async fn annotate(&self, workload: &Tracked, labels: Value, annotations: Value) -> Result<(), Error> {
+        let Some(resource) = resource(workload.kind) else { return Err(Error::NotReady) };
+        let patch = json!({"metadata": {"labels": labels, "annotations": annotations}});
+        let meta = &workload.metadata;
+        self.live()?.cluster.patch(&resource, &meta.namespace, &meta.name, Patch::Merge, &patch).await?;
+        Ok(())
+    }
+
+    /// The moment it is for the controller.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.0.live.get().map_or_else(jiff::Timestamp::now, |live| live.clock.now())
+    }
+}
+
+/// Changes what people say to an update; see `Updates::change`. For those who have a cluster and no controller.
+///
+/// # Errors
+/// There is none of that name, `change` refuses, or the server does.
+pub async fn change_spec(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    change: impl Fn(&mut ImageUpdateSpec) -> Result<(), String>,
+) -> Result<ImageUpdate, Error> {
+    for _ in 0..TRIES {
+        let there = cluster.get(&IMAGE_UPDATE, namespace, name).await?;
+        let update = ImageUpdate::deserialize(there).map_err(|error| Error::Malformed(error.to_string()))?;
+        let mut spec = update.spec.clone();
+        change(&mut spec).map_err(Error::Refused)?;
+        if spec == update.spec {
+            return Ok(update);
+        }
+        let meta = &update.metadata;
+        let patch = json!({"metadata": {"uid": meta.uid, "resourceVersion": meta.resource_version}, "spec": spec});
+        match cluster.patch(&IMAGE_UPDATE, namespace, name, Patch::Merge, &patch).await {
+            Ok(changed) => {
+                return ImageUpdate::deserialize(changed).map_err(|error| Error::Malformed(error.to_string()));
+            }
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Contended { what: format!("ImageUpdate {namespace}/{name}") })
+}
+
+/// What a push would mean for every workload of a namespace, or of all. For those who have a cluster and no controller.
+///
+/// # Errors
+/// Workloads or updates can't be listed.
+pub async fn explain(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+    event: &Event,
+    now: jiff::Timestamp,
+) -> Result<Vec<Told>, Error> {
+    let all = Selection::all();
+    let known: Vec<ImageUpdate> = cluster
+        .list(&IMAGE_UPDATE, namespace, &all)
+        .await?
+        .into_iter()
+        .filter_map(|object| ImageUpdate::deserialize(object).ok())
+        .collect();
+    let mut found = Vec::new();
+    for kind in [Kind::Rollout, Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::CronJob] {
+        let Some(resource) = resource(kind) else { continue };
+        for object in cluster.list(&resource, namespace, &all).await? {
+            let tracked = match kind {
+                Kind::Rollout => Tracked::of_rollout(&Rollouts::read(object)),
+                kind => crate::lens::read_tracked(kind, object),
+            };
+            let workload = workload_name(&tracked);
+            let of_it = |update: &&ImageUpdate| {
+                update.metadata.namespace == tracked.metadata.namespace && update.spec.workload == workload
+            };
+            let known: Vec<ImageUpdate> = known.iter().filter(of_it).cloned().collect();
+            found.push(told(&tracked, propose(event, &tracked, &known, Habits::default(), now)));
+        }
+    }
+    Ok(found)
+}
+
+/// Who the server takes us for.
+///
+/// # Errors
+/// The server does not say.
+pub async fn who_am_i(cluster: &Cluster) -> Result<String, Error> {
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    let answer = cluster.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", &review).await?;
+    let user = answer.pointer("/status/userInfo/username").and_then(Value::as_str).unwrap_or_default();
+    Ok(user.to_string())
+}
+
+fn workload_name(tracked: &Tracked) -> serinus_wire::image_update::WorkloadName {
+    serinus_wire::image_update::WorkloadName {
+        kind: tracked.kind.word().to_string(),
+        name: tracked.metadata.name.clone(),
+    }
+}
+
+fn told(tracked: &Tracked, answer: Answer) -> Told {
+    let outcome = match answer {
+        Answer::Propose(update) => Outcome::Proposed(update.metadata.name),
+        Answer::Known { name, .. } => Outcome::Known(name),
+        Answer::Refused(why) => Outcome::Refused(why),
+        Answer::Apart(why) => Outcome::Apart(why),
+    };
+    let meta = &tracked.metadata;
+    Told { kind: tracked.kind, namespace: meta.namespace.clone(), name: meta.name.clone(), outcome }
+}
+
+/// The kind as the client knows it.
+fn resource(kind: Kind) -> Option<Resource> {
+    use crate::client::{DEPLOYMENT, ROLLOUT};
+    let apps = |kind, plural| Resource { group: "apps", version: "v1", kind, plural };
+    match kind {
+        Kind::Rollout => Some(ROLLOUT),
+        Kind::Deployment => Some(DEPLOYMENT),
+        Kind::StatefulSet => Some(apps("StatefulSet", "statefulsets")),
+        Kind::DaemonSet => Some(apps("DaemonSet", "daemonsets")),
+        Kind::CronJob => Some(Resource { group: "batch", version: "v1", kind: "CronJob", plural: "cronjobs" }),
+        _ => None,
+    }
+}
+
+/// The part of a controller that looks after updates.
+pub(crate) struct Updating {
+    caches: UpdateCaches,
+    waker: Waker,
+    queued: UnboundedReceiver<Subject>,
+    clock: Arc<dyn Clock>,
+    habits: Habits,
+}
+
+impl Updating {
+    /// Sets it up. The futures run the watches for ever, and let the handle answer once the caches are full, whoever leads.
+    pub fn start(
+        updates: Updates,
+        client: &Client,
+        scope: &Scope,
+        rollouts: Cache<Rollouts>,
+        clock: Arc<dyn Clock>,
+        told: &impl Hears,
+    ) -> (Updating, Vec<BoxFuture<'static, ()>>) {
+        let (queue, queued) = unbounded();
+        let (caches, waker, mut running) = watches::watches(client, scope, rollouts.clone(), queue, told);
+        let habits = updates.habits();
+        let (of_handle, client, time) = (caches.clone(), client.clone(), clock.clone());
+        let go_live = async move {
+            if rollouts.ready().await && of_handle.ready().await {
+                updates.go_live(client, of_handle, time);
+            }
+        };
+        running.push(go_live.boxed());
+        (Updating { caches, waker, queued, clock, habits }, running)
+    }
+
+    /// What wakes updates.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// Works until the stop, once the caches are full.
+    pub fn work(
+        self,
+        client: Client,
+        events: Events,
+        resync: Duration,
+        threads: u16,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> {
+        let Updating { caches, queued, clock, habits, .. } = self;
+        let pass = pass::Pass { client, caches, memory: Default::default(), events, clock, habits, resync };
+        async move {
+            if stop.run_until_cancelled(pass.caches.ready()).await == Some(true) {
+                let store = pass.caches.updates.store();
+                work(pass::reconcile, store, Arc::new(pass), threads, queued, &stop).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! One pass over one update: what is seen, what is decided, carry it out, when to look again.
+
+use super::watches::{Subject, UpdateCaches};
+use crate::Clock;
+use crate::conclude::{AT_ONCE, conclude, trouble};
+use crate::events::{About, Events};
+use crate::lens::{ImageUpdates, Lens};
+use crate::memory::Memory;
+use crate::write::carry_out;
+use kube::Client;
+use kube::runtime::controller::Action;
+use serinus_decide::update::{Habits, decide};
+use serinus_decide::{Note, NoteType};
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What every pass needs.
+pub(crate) struct Pass {
+    pub client: Client,
+    pub caches: UpdateCaches,
+    pub memory: Memory<Subject>,
+    pub events: Events,
+    pub clock: Arc<dyn Clock>,
+    pub habits: Habits,
+    pub resync: Duration,
+}
+
+/// Writes are guarded by the versions that were seen, so a cache that lags costs a conflict and never a second write.
+pub(crate) async fn reconcile(queued: Arc<Lens<ImageUpdates>>, pass: Arc<Pass>) -> Result<Action, Infallible> {
+    let meta = queued.meta();
+    let subject = Subject::from_obj(&*queued);
+    let Some(lens) = pass.caches.updates.get(&meta.namespace, &meta.name) else {
+        pass.memory.forget(&subject);
+        return Ok(Action::await_change());
+    };
+    let update = &lens.value;
+    let seen = pass.caches.seen(update, pass.habits);
+    let now = pass.clock.now();
+    let decided = catch_unwind(AssertUnwindSafe(|| decide(&seen, now)));
+    let concluded = match decided {
+        Ok(plan) => {
+            for line in plan.report.waits() {
+                tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
+            }
+            let carried = carry_out(&pass.client, &pass.events, &About::update(update), &plan).await;
+            let left = plan.wake.and_then(|wake| Duration::try_from(wake.duration_since(pass.clock.now())).ok());
+            let next = left.map_or(pass.resync, |left| left.clamp(AT_ONCE, pass.resync.max(AT_ONCE)));
+            conclude(&pass.memory, &subject, carried, next)
+        }
+        Err(_) => {
+            let text = "the decision panicked; this is a defect of the controller, please report it with the object";
+            trouble(&pass.memory, &subject, text, None)
+        }
+    };
+    if let Some(message) = concluded.complaint {
+        let note = Note { kind: NoteType::Warning, reason: "ReconciliationError".to_string(), message };
+        pass.events.note(&About::update(update), &note);
+    }
+    Ok(concluded.action)
+}

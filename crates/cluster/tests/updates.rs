@@ -1,0 +1,208 @@
+//! Updates of images by the real controller over a small Kubernetes in memory, in virtual time: from the push to the verdict.
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
+
+mod support;
+
+use serde_json::{Value, json};
+use serinus_cluster::update::{IMAGE_UPDATE, Outcome, Updates};
+use serinus_decide::update::Event;
+use serinus_wire::Time;
+use serinus_wire::image_update::{Decision, Phase, Vote};
+use std::time::Duration;
+use support::seed::{self, STABLE, is_healthy};
+use support::{CRD, DEPLOYMENT, NS, REPLICA_SET, ROLLOUT, Running, Tap, World, text};
+
+async fn world(annotations: Value) -> (World, Updates, Running) {
+    world_behind(annotations, &Tap::default()).await
+}
+
+async fn world_behind(annotations: Value, tap: &Tap) -> (World, Updates, Running) {
+    let world = World::new().await;
+    world.create_wide(&CRD, serinus_wire::crd::image_update()).await;
+    seed::apply(&world).await;
+    world.patch(&DEPLOYMENT, STABLE, json!({"metadata": {"annotations": annotations}})).await;
+    let (updates, running) = start(&world, tap);
+    world.until(&ROLLOUT, seed::NAME, 60, is_healthy).await;
+    while !updates.is_ready() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    (world, updates, running)
+}
+
+fn start(world: &World, tap: &Tap) -> (Updates, Running) {
+    let updates = Updates::default();
+    let handle = updates.clone();
+    let running = world.start_with(serinus_decide::decide, tap, |options| options.updates = Some(handle));
+    (updates, running)
+}
+
+fn event(tag: &str) -> Event {
+    Event::new(&format!("pregap:{tag}"), None, "native", "").unwrap()
+}
+
+/// The one workload's answer.
+async fn push(updates: &Updates, tag: &str) -> Outcome {
+    let mut told = updates.push(&event(tag)).await.unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    told.remove(0).outcome
+}
+
+fn proposed(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Proposed(name) => name,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn vote(updates: &Updates, name: &str, voter: &str, decision: Decision) {
+    let at = Time::whole_seconds(updates.now());
+    let vote = Vote { voter: voter.to_string(), decision, at, on_behalf_of: String::new() };
+    let add = |spec: &mut serinus_wire::image_update::ImageUpdateSpec| {
+        spec.votes.push(vote.clone());
+        Ok(())
+    };
+    updates.change(NS, name, add).await.unwrap();
+}
+
+async fn until(world: &World, name: &str, phase: Phase) -> Value {
+    world.until(&IMAGE_UPDATE, name, 120, |update| text(update, "/status/phase") == phase.to_string()).await
+}
+
+async fn image(world: &World) -> String {
+    let deployment = world.get(&DEPLOYMENT, STABLE).await;
+    text(&deployment, "/spec/template/spec/containers/0/image").to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_the_push_through_approval_and_canary_to_the_verdict() {
+    let (world, updates, running) = world(json!({"keel.sh/policy": "minor", "keel.sh/approvals": "1"})).await;
+    let name = proposed(push(&updates, "1.1.0").await);
+    // It is in the cluster by the time the answer is there.
+    assert_eq!(text(&world.get(&IMAGE_UPDATE, &name).await, "/spec/tag"), "1.1.0");
+    let waiting = |update: &Value| text(update, "/status/message").starts_with("waits for approval: 0 of 1");
+    world.until(&IMAGE_UPDATE, &name, 5, waiting).await;
+    assert_eq!(push(&updates, "1.1.0").await, Outcome::Known(name.clone()));
+    assert_eq!(image(&world).await, "pregap:1.0.0");
+    vote(&updates, &name, "ann", Decision::Approve).await;
+    until(&world, &name, Phase::RollingOut).await;
+    assert_eq!(image(&world).await, "pregap:1.1.0");
+    // The canary takes its pauses.
+    let (_, report) = updates.look(NS, &name).unwrap();
+    assert!(report.waits().next().is_some());
+    let update = until(&world, &name, Phase::Promoted).await;
+    assert_eq!(text(&update, "/status/rollout/name"), seed::NAME);
+    let rollout = world.get(&ROLLOUT, seed::NAME).await;
+    assert_eq!(text(&update, "/status/rollout/podHash"), text(&rollout, "/status/stableRS"));
+    assert!(matches!(push(&updates, "1.1.0").await, Outcome::Refused(why) if why.contains("not greater")));
+    let mut reasons = world.reasons(&name).await;
+    reasons.retain(|reason| reason != "ReconciliationError");
+    assert_eq!(reasons, ["UpdateNeedsApproval", "UpdateApplied", "UpdatePromoted"]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aborted_canary_is_a_verdict_and_is_remembered() {
+    let (world, updates, running) = world(json!({"keel.sh/policy": "minor"})).await;
+    let name = proposed(push(&updates, "1.1.0").await);
+    world.until(&IMAGE_UPDATE, &name, 30, |update| !text(update, "/status/rollout/podHash").is_empty()).await;
+    world.patch_status(&ROLLOUT, seed::NAME, json!({"status": {"abort": true}})).await;
+    until(&world, &name, Phase::RolledBack).await;
+    seed::ship(&world, "1.0.0").await;
+    world.until(&ROLLOUT, seed::NAME, 60, is_healthy).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(matches!(push(&updates, "1.1.0").await, Outcome::Refused(why) if why.contains("rolled back before")));
+    assert!(matches!(push(&updates, "1.2.0").await, Outcome::Proposed(_)));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn votes_that_do_not_come_and_votes_against() {
+    let annotations = json!({"keel.sh/policy": "all", "keel.sh/approvals": "2", "keel.sh/approvalDeadline": "1"});
+    let (world, updates, running) = world(annotations).await;
+    let name = proposed(push(&updates, "1.1.0").await);
+    vote(&updates, &name, "ann", Decision::Approve).await;
+    tokio::time::sleep(Duration::from_secs(3602)).await;
+    let update = until(&world, &name, Phase::Expired).await;
+    assert!(text(&update, "/status/message").starts_with("1 of 2 approvals came"));
+    let second = proposed(push(&updates, "1.2.0").await);
+    vote(&updates, &second, "bob", Decision::Reject).await;
+    until(&world, &second, Phase::Rejected).await;
+    assert_eq!(image(&world).await, "pregap:1.0.0");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_or_doubled_whenever_the_controller_dies() {
+    use support::Moment;
+    // What one life writes for this update, from its creation to the verdict.
+    for nth in 1..=12 {
+        for moment in [Moment::Before, Moment::After] {
+            let (world, updates, running) = world(json!({"keel.sh/policy": "minor"})).await;
+            running.stop().await;
+            let tap = Tap::ending_at(nth, moment);
+            let (mortal, running) = start(&world, &tap);
+            while !mortal.is_ready() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let pushed = tokio::time::timeout(Duration::from_secs(300), async {
+                let _ = mortal.push(&event("1.1.0")).await;
+                tap.ended().await;
+            });
+            let died = pushed.await.is_ok();
+            running.kill().await;
+            // The next life; the sender sends again, as it had no answer or to be sure.
+            let (next, running) = start(&world, &Tap::default());
+            while !next.is_ready() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let _ = next.push(&event("1.1.0")).await.unwrap();
+            let all = world.list(&IMAGE_UPDATE).await;
+            assert_eq!(all.len(), 1, "{nth} {moment:?}: {all:#?}");
+            let update = until(&world, text(&all[0], "/metadata/name"), Phase::Promoted).await;
+            // Each writing marks the template with its time: two of them would have made two sets of pods.
+            let sets = world.list(&REPLICA_SET).await;
+            let hashed = sets.iter().filter(|set| set["metadata"]["labels"][serinus_wire::keys::HASH].is_string());
+            assert_eq!(hashed.count(), 2, "{nth} {moment:?}: {update:#}");
+            running.stop().await;
+            drop(updates);
+            assert!(died || nth > 8, "the {nth}th write never came");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_tracked_and_who_is_not() {
+    let (world, updates, running) = world(json!({})).await;
+    assert_eq!(updates.push(&event("1.1.0")).await.unwrap(), []);
+    let told = updates.explain(&event("1.1.0")).unwrap();
+    let outcome = |name: &str| told.iter().find(|told| told.name == name).unwrap().outcome.clone();
+    assert!(matches!(outcome(STABLE), Outcome::Apart(why) if why.contains("keel.sh/policy")));
+    assert!(matches!(outcome(seed::NAME), Outcome::Apart(_)));
+    // A StatefulSet, and a Rollout with a template of its own.
+    let template =
+        json!({"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [{"name": "db", "image": "db:1.0"}]}});
+    let stateful = json!({"apiVersion": "apps/v1", "kind": "StatefulSet",
+        "metadata": {"name": "db", "namespace": NS, "annotations": {"keel.sh/policy": "all"}},
+        "spec": {"serviceName": "db", "selector": {"matchLabels": {"app": "db"}}, "template": template}});
+    let stateful_set =
+        serinus_cluster::client::Resource { group: "apps", version: "v1", kind: "StatefulSet", plural: "statefulsets" };
+    world.create(&stateful_set, stateful).await;
+    let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
+        "metadata": {"name": "own", "namespace": NS, "labels": {"keel.sh/policy": "all"}},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "own"}},
+            "template": {"metadata": {"labels": {"app": "own"}}, "spec": {"containers": [{"name": "db", "image": "db:1.0"}]}},
+            "strategy": {"canary": {}}}});
+    world.create(&ROLLOUT, rollout).await;
+    world.until(&ROLLOUT, "own", 30, |rollout| text(rollout, "/status/phase") == "Healthy").await;
+    let event = Event::new("db:1.1", None, "quay", "").unwrap();
+    let told = updates.push(&event).await.unwrap();
+    let kinds: Vec<&str> = told.iter().map(|told| told.kind.word()).collect();
+    assert_eq!(kinds, ["Rollout", "StatefulSet"]);
+    for told in told {
+        let name = proposed(told.outcome);
+        let phase = if told.kind.word() == "Rollout" { Phase::Promoted } else { Phase::RollingOut };
+        until(&world, &name, phase).await;
+    }
+    running.stop().await;
+}

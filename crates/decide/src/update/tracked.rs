@@ -1,0 +1,213 @@
+//! A workload as updates see it: what people say on it, its images, and how far its own rollout is.
+
+use super::expression::Expression;
+use super::reference::{Reference, with_tag};
+use crate::plan::Kind;
+use serde_json::{Value, json};
+use serinus_wire::image_update::{Change, Place};
+use serinus_wire::keel::Settings;
+use serinus_wire::{ObjectMeta, Rollout};
+
+/// A workload whose images can be updated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tracked {
+    /// Deployment, StatefulSet, DaemonSet, CronJob or Rollout.
+    pub kind: Kind,
+    /// Metadata.
+    pub metadata: ObjectMeta,
+    /// What people say on it.
+    pub settings: Settings,
+    /// `spec` of its pods, of which only the lists with images are kept, raw. Nothing when it is not tracked.
+    pub pods: Value,
+    /// How far its own controller is.
+    pub progress: Progress,
+    /// A Rollout that takes its pods from another workload.
+    pub refers: bool,
+}
+
+/// How far the controller of a workload is with the last change of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// Its controller has not seen the last change yet.
+    #[default]
+    Unseen,
+    /// Under way.
+    Moving,
+    /// All pods have it and are available.
+    Done,
+    /// It gave up: why.
+    Failed(String),
+}
+
+/// One image in a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Where.
+    pub place: Place,
+    /// Name of the container or volume.
+    pub name: String,
+    /// The image.
+    pub image: String,
+}
+
+/// The lists of a pod that hold images.
+const LISTS: [(Place, &str); 3] =
+    [(Place::Container, "containers"), (Place::InitContainer, "initContainers"), (Place::Volume, "volumes")];
+
+impl Tracked {
+    /// Reads a workload of one of the built-in kinds.
+    pub fn read(kind: Kind, metadata: ObjectMeta, object: &Value) -> Tracked {
+        let pods = object.pointer(&format!("/{}/spec", template_path(kind).join("/")));
+        let settings = Settings::of(&metadata);
+        let pods = kept(pods, settings.policy.is_some());
+        let progress = progress(kind, &metadata, object);
+        Tracked { kind, metadata, settings, pods, progress, refers: false }
+    }
+
+    /// Of a Rollout. How far it is is told by its status, not by `progress`.
+    pub fn of_rollout(rollout: &Rollout) -> Tracked {
+        let settings = Settings::of(&rollout.metadata);
+        let pods = rollout.spec.template.as_ref().and_then(|template| template.get("spec"));
+        Tracked {
+            kind: Kind::Rollout,
+            pods: kept(pods, settings.policy.is_some()),
+            settings,
+            metadata: rollout.metadata.clone(),
+            progress: Progress::Unseen,
+            refers: rollout.spec.workload_ref.is_some(),
+        }
+    }
+
+    /// Its images, those that the settings leave out as well.
+    pub fn slots(&self) -> Vec<Slot> {
+        let of = |(place, list): (Place, &str)| {
+            let items = self.pods.get(list).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            items.iter().filter_map(move |item| {
+                let image = image_of(place, item)?;
+                let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
+                Some(Slot { place, name: name.to_string(), image: image.to_string() })
+            })
+        };
+        LISTS.into_iter().flat_map(of).collect()
+    }
+
+    /// The images that updates may change, by the settings.
+    pub fn monitored(&self) -> Vec<Slot> {
+        let names = self.settings.monitor_containers.iter().find_map(|text| Expression::parse(text).ok());
+        let wanted = |slot: &Slot| match slot.place {
+            Place::Container => true,
+            Place::InitContainer => self.settings.init_containers_updated,
+            Place::Volume => self.settings.image_volumes,
+        };
+        let named = |slot: &Slot| names.as_ref().is_none_or(|names| names.is_found(&slot.name));
+        self.slots().into_iter().filter(|slot| wanted(slot) && named(slot)).collect()
+    }
+
+    /// The image that stands where `change` means it.
+    pub fn image(&self, change: &Change) -> Option<String> {
+        let slot = self.slots().into_iter().find(|slot| slot.place == change.place && slot.name == change.name)?;
+        Some(slot.image)
+    }
+
+    /// A merge patch that puts the images in, and `template` and `workload` annotations with them. Lists are written whole,
+    /// as they were seen: the guard of the write says that they still are.
+    pub fn patch(&self, images: &[(Change, String)], template: Value, workload: Value) -> Value {
+        let mut pods = json!({});
+        for (place, list) in LISTS {
+            if !images.iter().any(|(change, _)| change.place == place) {
+                continue;
+            }
+            let mut items = self.pods.get(list).cloned().unwrap_or_default();
+            for item in items.as_array_mut().into_iter().flatten() {
+                let is = |change: &Change| {
+                    change.place == place && item.get("name").and_then(Value::as_str) == Some(&change.name)
+                };
+                let Some((_, image)) = images.iter().find(|(change, _)| is(change)) else { continue };
+                match place {
+                    Place::Container | Place::InitContainer => item["image"] = json!(image),
+                    Place::Volume => item["image"]["reference"] = json!(image),
+                }
+            }
+            pods[list] = items;
+        }
+        // Keel marks a CronJob one level higher than the template of its pods.
+        let annotations = json!({"annotations": template});
+        let spec = match self.kind {
+            Kind::CronJob => json!({"jobTemplate": {"metadata": annotations, "spec": {"template": {"spec": pods}}}}),
+            _ => json!({"template": {"metadata": annotations, "spec": pods}}),
+        };
+        json!({"metadata": {"annotations": workload}, "spec": spec})
+    }
+}
+
+/// The slot's image with another tag: in its owner's spelling, or as Keel spells it.
+pub fn replaced(image: &str, tag: &str, digest: Option<&str>, as_keel: bool) -> String {
+    match Reference::parse(image) {
+        Ok(reference) if as_keel => reference.rewritten(tag),
+        Ok(reference) => with_tag(image, tag, digest.filter(|_| reference.digest.is_some())),
+        Err(_) => with_tag(image, tag, None),
+    }
+}
+
+fn image_of(place: Place, item: &Value) -> Option<&str> {
+    match place {
+        Place::Container | Place::InitContainer => item.get("image")?.as_str(),
+        Place::Volume => item.get("image")?.get("reference")?.as_str(),
+    }
+}
+
+/// Where the pod template is.
+fn template_path(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::CronJob => &["spec", "jobTemplate", "spec", "template"],
+        _ => &["spec", "template"],
+    }
+}
+
+/// Only what holds images, and nothing of a workload that nobody tracks.
+fn kept(pods: Option<&Value>, tracked: bool) -> Value {
+    let Some(pods) = pods.filter(|_| tracked) else { return Value::Null };
+    let mut kept = json!({});
+    for (place, list) in LISTS {
+        let Some(items) = pods.get(list).and_then(Value::as_array) else { continue };
+        if items.iter().any(|item| image_of(place, item).is_some()) {
+            kept[list] = json!(items);
+        }
+    }
+    kept
+}
+
+fn progress(kind: Kind, metadata: &ObjectMeta, object: &Value) -> Progress {
+    let status = |field: &str| object.pointer(&format!("/status/{field}")).and_then(Value::as_i64).unwrap_or_default();
+    if kind == Kind::CronJob {
+        return Progress::Done;
+    }
+    if status("observedGeneration") < metadata.generation {
+        return Progress::Unseen;
+    }
+    let wanted = object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    let done = match kind {
+        Kind::DaemonSet => {
+            let wanted = status("desiredNumberScheduled");
+            status("updatedNumberScheduled") >= wanted && status("numberAvailable") >= wanted
+        }
+        Kind::StatefulSet => status("updatedReplicas") >= wanted && status("readyReplicas") >= wanted,
+        _ => {
+            status("updatedReplicas") >= wanted
+                && status("availableReplicas") >= wanted
+                && status("replicas") <= status("updatedReplicas")
+        }
+    };
+    match (gave_up(object), done) {
+        (Some(why), _) => Progress::Failed(why),
+        (None, true) => Progress::Done,
+        (None, false) => Progress::Moving,
+    }
+}
+
+/// What a Deployment says when its time is up.
+fn gave_up(object: &Value) -> Option<String> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let late = conditions.iter().find(|condition| condition["reason"] == "ProgressDeadlineExceeded")?;
+    Some(late["message"].as_str().unwrap_or("the progress deadline passed").to_string())
+}

@@ -1,0 +1,334 @@
+//! Keel's API, ours and the page over the real controller and a small Kubernetes in memory.
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use serinus_cluster::update::Updates;
+use serinus_model::Model;
+use serinus_serve::{Credentials, Options, router};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+const BASIC: &str = "Basic YWRtaW46YWRtaW4=";
+const SEED: &str = "{\"name\": \"172.16.77.115:5000/pregap\", \"tag\": \"1.2.3\"}\nwhen:\n  event:\n  - promote\n";
+
+struct World {
+    router: Router,
+    model: Model,
+    _tasks: JoinSet<()>,
+}
+
+fn locked() -> Options {
+    let credentials = Some(Credentials { user: "admin".to_string(), password: "admin".to_string() });
+    Options { credentials, authenticated_webhooks: true, token_secret: "secret".to_string(), ..Options::default() }
+}
+
+fn deployment(annotations: Value) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default", "annotations": annotations},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "app", "image": "172.16.77.115:5000/pregap:1.2.2"}]}}}})
+}
+
+impl World {
+    async fn new(options: Options, annotations: Value) -> World {
+        let model = Model::new(jiff::Timestamp::now);
+        for definition in serinus_wire::crd::all() {
+            model.apply(&definition).unwrap();
+        }
+        model.apply(&deployment(annotations)).unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(model.clone().run());
+        let updates = Updates::default();
+        let client = serinus_cluster::Client::new(model.service(), "default");
+        let mut controller = serinus_cluster::Options::new(serinus_decide::decide);
+        controller.updates = Some(updates.clone());
+        tasks.spawn(async move {
+            serinus_cluster::run(client, controller, CancellationToken::new()).await.unwrap();
+        });
+        while !updates.is_ready() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        World { router: router(updates, options), model, _tasks: tasks }
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (StatusCode, HeaderMap, String) {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn admin(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let (status, _, text) = self.send(method, path, &[("authorization", BASIC)], body).await;
+        (status.as_u16(), text)
+    }
+
+    async fn approvals(&self) -> Vec<Value> {
+        let (status, text) = self.admin("GET", "/v1/approvals", "").await;
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Waits until the one update is in this phase.
+    async fn until(&self, phase: &str) -> Value {
+        for _ in 0..1_000 {
+            let (_, text) = self.admin("GET", "/v1/updates", "").await;
+            let all: Value = serde_json::from_str(&text).unwrap();
+            if all["updates"][0]["status"]["phase"] == phase {
+                return all["updates"][0].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never {phase}: {:?}", self.admin("GET", "/v1/updates", "").await);
+    }
+
+    fn image(&self) -> String {
+        let deployment = self.model.get("apps", "Deployment", "default", "web").unwrap();
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_string()
+    }
+}
+
+fn asks(votes: u32) -> Value {
+    json!({"keel.sh/policy": "minor", "keel.sh/approvals": votes.to_string()})
+}
+
+#[tokio::test]
+async fn the_seed_posts_and_a_person_approves_by_rest() {
+    let world = World::new(locked(), asks(1)).await;
+    let (status, headers, text) = world.send("POST", "/v1/webhooks/native", &[("authorization", BASIC)], SEED).await;
+    assert_eq!(
+        (status.as_u16(), text.as_str(), &headers["x-serinus-matched"]),
+        (200, "", &http::HeaderValue::from_static("1"))
+    );
+    assert_eq!(world.model.list("serinus.dev", "ImageUpdate", "default").len(), 1);
+    // Once more, and with a tag that the policy does not take: 200 as well.
+    assert_eq!(world.admin("POST", "/v1/webhooks/native", SEED).await, (200, String::new()));
+    assert_eq!(world.admin("POST", "/v1/webhooks/native", &SEED.replace("1.2.3", "2.0.0")).await.0, 200);
+    while world.approvals().await.len() != 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let approval = world.approvals().await.remove(0);
+    assert_eq!(approval["identifier"], "deployment/default/web:1.2.3");
+    assert_eq!(
+        (&approval["provider"], &approval["voters"], &approval["votesReceived"]),
+        (&json!("kubernetes"), &Value::Null, &json!(0))
+    );
+    assert_eq!(approval["message"], "New image is available for resource default/web (1.2.2 -> 1.2.3).");
+    // As Go writes it.
+    assert!(world.admin("GET", "/v1/approvals", "").await.1.contains("(1.2.2 -\\u003e 1.2.3)"));
+    assert_eq!(world.image(), "172.16.77.115:5000/pregap:1.2.2");
+    let body =
+        json!({"id": approval["id"], "identifier": approval["identifier"], "voter": "slack-user", "action": "approve"});
+    let (status, text) = world.admin("POST", "/v1/approvals", &body.to_string()).await;
+    let answered: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &answered["votesReceived"]), (200, &json!(1)));
+    assert!(answered["voters"]["admin"].is_string());
+    let update = world.until("Promoted").await;
+    assert_eq!(update["spec"]["votes"][0]["onBehalfOf"], "slack-user");
+    assert_eq!(world.image(), "172.16.77.115:5000/pregap:1.2.3");
+    assert_eq!(world.approvals().await[0]["archived"], true);
+}
+
+#[tokio::test]
+async fn approvals_are_rejected_archived_deleted_and_asked_again() {
+    let world = World::new(locked(), asks(2)).await;
+    let push = || world.admin("POST", "/v1/webhooks/native", SEED);
+    let act = async |action: &str| {
+        let body = json!({"identifier": "deployment/default/web:1.2.3", "action": action});
+        world.admin("POST", "/v1/approvals", &body.to_string()).await
+    };
+    assert_eq!(act("approve").await, (404, "approval '' not found".to_string()));
+    push().await;
+    world.until("Pending").await;
+    assert_eq!(act("frobnicate").await.0, 400);
+    assert_eq!(world.admin("POST", "/v1/approvals", "{}").await, (404, "identifier cannot be empty".to_string()));
+    assert_eq!(world.admin("POST", "/v1/approvals", "no json").await, (400, String::new()));
+    assert_eq!(act("approve").await.0, 200);
+    assert_eq!(act("approve").await.0, 200);
+    assert_eq!(world.approvals().await[0]["votesReceived"], 1);
+    assert_eq!(act("reject").await.0, 200);
+    world.until("Rejected").await;
+    assert_eq!(world.approvals().await[0]["rejected"], true);
+    // Rejected: it does not come back before it is archived.
+    push().await;
+    assert_eq!(world.model.list("serinus.dev", "ImageUpdate", "default").len(), 1);
+    assert_eq!(act("archive").await.0, 200);
+    while !world.approvals().await[0]["archived"].as_bool().unwrap() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    push().await;
+    assert_eq!(world.model.list("serinus.dev", "ImageUpdate", "default").len(), 2);
+    world.until("Pending").await;
+    // One vote less is needed: what waits is asked again.
+    let body = json!({"identifier": "deployment/default/web", "provider": "kubernetes", "votesRequired": 1});
+    assert_eq!(
+        world.admin("PUT", "/v1/approvals", &body.to_string()).await,
+        (200, "{\"status\":\"updated\"}\n".to_string())
+    );
+    act("approve").await;
+    world.until("Promoted").await;
+    for (field, value, status) in
+        [("votesRequired", json!(101), 400), ("provider", json!("helm"), 400), ("identifier", json!("x"), 404)]
+    {
+        let mut body = body.clone();
+        body[field] = value;
+        assert_eq!(world.admin("PUT", "/v1/approvals", &body.to_string()).await.0, status, "{field}");
+    }
+    assert_eq!(act("delete").await, (200, "null".to_string()));
+}
+
+#[tokio::test]
+async fn who_is_let_in() {
+    let world = World::new(locked(), asks(1)).await;
+    for path in ["/v1/webhooks/native", "/v1/webhooks/registry", "/v1/approvals", "/v1/updates"] {
+        for authorization in ["", "Basic YWRtaW46eA==", "Basic ???", "Bearer x", "Basic"] {
+            let (status, headers, text) = world.send("POST", path, &[("authorization", authorization)], SEED).await;
+            assert_eq!((status.as_u16(), text.as_str()), (401, "Unauthorized\n"), "{path} {authorization}");
+            assert!(!headers.contains_key("www-authenticate"));
+        }
+    }
+    assert!(world.model.list("serinus.dev", "ImageUpdate", "default").is_empty());
+    // A token lets in where the password does.
+    assert_eq!(world.send("POST", "/v1/auth/login", &[], r#"{"username":"admin","password":"x"}"#).await.0, 401);
+    let (status, headers, text) =
+        world.send("POST", "/v1/auth/login", &[], r#"{"username":"admin","password":"admin"}"#).await;
+    let token = serde_json::from_str::<Value>(&text).unwrap()["token"].as_str().unwrap().to_string();
+    assert_eq!(
+        (status.as_u16(), headers["authorization"].to_str().unwrap()),
+        (200, format!("Bearer {token}").as_str())
+    );
+    for authorization in [format!("Bearer {token}"), format!("bearer {token}"), token] {
+        assert_eq!(world.send("GET", "/v1/approvals", &[("authorization", &authorization)], "").await.0, 200);
+    }
+    // Without credentials configured there is no such thing, and webhooks are open.
+    let open = World::new(Options::default(), asks(1)).await;
+    assert_eq!(open.send("GET", "/v1/approvals", &[("authorization", BASIC)], "").await.0, 404);
+    assert_eq!(open.send("POST", "/v1/webhooks/native", &[], SEED).await.0, 200);
+}
+
+#[tokio::test]
+async fn methods_paths_and_headers() {
+    let world = World::new(Options::default(), asks(1)).await;
+    for (method, path, status) in [
+        ("GET", "/healthz", 200),
+        ("GET", "/v1/webhooks/native", 405),
+        ("PUT", "/v1/webhooks/quay", 405),
+        ("POST", "/v1/webhooks/gitlab", 404),
+        ("OPTIONS", "/v1/webhooks/native", 200),
+        ("OPTIONS", "/anything", 200),
+        ("POST", "/v1/webhooks/native", 400),
+    ] {
+        let (answered, headers, _) = world.send(method, path, &[], "").await;
+        assert_eq!(answered.as_u16(), status, "{method} {path}");
+        assert_eq!(headers["access-control-allow-origin"], "*", "{method} {path}");
+        assert_eq!(headers["access-control-allow-methods"], "POST, GET, OPTIONS, PUT, DELETE");
+    }
+    let (status, _, text) = world.send("POST", "/v1/webhooks/native", &[], r#"{"name":"a"}"#).await;
+    assert_eq!((status.as_u16(), text.as_str()), (400, "repository tag cannot be empty"));
+    // Malformed references are answered well, as with Keel.
+    assert_eq!(world.send("POST", "/v1/webhooks/native", &[], r#"{"name":"A B","tag":"1"}"#).await.0, 200);
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_large_unsigned_or_too_many() {
+    let world = World::new(
+        Options { webhook_secret: "Jefe".to_string(), webhooks_per_second: 6, ..Options::default() },
+        asks(1),
+    )
+    .await;
+    let path = "/v1/webhooks/native";
+    assert_eq!(world.send("POST", path, &[], &" ".repeat((1 << 20) + 1)).await.0, 413);
+    assert_eq!(world.send("POST", path, &[], SEED).await.0, 401);
+    assert_eq!(world.send("POST", path, &[("x-hub-signature-256", "sha256=00")], SEED).await.0, 401);
+    // RFC 4231, test case 2: signed well, and no JSON.
+    let good = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    for name in ["x-hub-signature-256", "x-drone-signature"] {
+        assert_eq!(world.send("POST", path, &[(name, good)], "what do ya want for nothing?").await.0, 400);
+    }
+    assert!(world.model.list("serinus.dev", "ImageUpdate", "default").is_empty());
+    let mut codes = Vec::new();
+    for _ in 0..8 {
+        let (status, headers, _) = world.send("POST", path, &[], SEED).await;
+        assert_eq!(headers.contains_key("retry-after"), status == 429);
+        codes.push(status.as_u16());
+    }
+    assert!(codes.contains(&429), "{codes:?}");
+}
+
+#[tokio::test]
+async fn ships_and_says_why_not() {
+    let world = World::new(locked(), asks(0)).await;
+    let ship = async |body: Value| {
+        let (status, text) = world.admin("POST", "/v1/updates", &body.to_string()).await;
+        (status, serde_json::from_str::<Value>(&text).unwrap_or(Value::String(text)))
+    };
+    let (status, answer) = ship(json!({"image": "172.16.77.115:5000/pregap:2.0.0"})).await;
+    assert_eq!((status, &answer["workloads"][0]["outcome"]), (200, &json!("refused")));
+    assert!(answer["workloads"][0]["reason"].as_str().unwrap().contains("another major version"));
+    assert_eq!(ship(json!({"image": "other:1.0"})).await.1, json!({"workloads": []}));
+    let (_, dry) = ship(json!({"image": "172.16.77.115:5000/pregap:1.2.3", "dryRun": true})).await;
+    assert_eq!(dry["workloads"][0]["outcome"], "proposed");
+    assert!(world.model.list("serinus.dev", "ImageUpdate", "default").is_empty());
+    let (_, answer) = ship(json!({"image": "172.16.77.115:5000/pregap:1.2.3"})).await;
+    let name = answer["workloads"][0]["update"].as_str().unwrap();
+    world.until("Promoted").await;
+    let (status, text) = world.admin("GET", &format!("/v1/updates/default/{name}"), "").await;
+    let update: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &update["final"], &update["spec"]["source"]["trigger"]), (200, &json!(true), &json!("ship")));
+    assert_eq!(world.admin("GET", "/v1/updates/default/none", "").await.0, 404);
+    for body in [json!({}), json!({"image": "A"}), json!({"image": 1}), json!([])] {
+        assert_eq!(ship(body.clone()).await.0, 400, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_takes_votes_only_from_its_own_forms() {
+    let world = World::new(locked(), asks(1)).await;
+    let (status, headers, _) = world.send("GET", "/", &[], "").await;
+    assert_eq!((status.as_u16(), headers["www-authenticate"].to_str().unwrap().starts_with("Basic")), (401, true));
+    world.admin("POST", "/v1/webhooks/native", SEED).await;
+    world.until("Pending").await;
+    let (_, html) = world.admin("GET", "/", "").await;
+    let value = |name: &str| {
+        let (_, rest) = html.split_once(&format!("name={name} value='")).unwrap();
+        rest.split_once('\'').unwrap().0.to_string()
+    };
+    let form =
+        |token: &str| format!("form={token}&namespace={}&name={}&decision=approve", value("namespace"), value("name"));
+    let vote = async |headers: &[(&str, &str)], body: &str| world.send("POST", "/vote", headers, body).await.0.as_u16();
+    let good = form(&value("form"));
+    assert_eq!(vote(&[], &good).await, 401);
+    assert_eq!(vote(&[("authorization", BASIC)], &form("x")).await, 403);
+    assert_eq!(vote(&[("authorization", BASIC), ("sec-fetch-site", "cross-site")], &good).await, 403);
+    assert_eq!(world.image(), "172.16.77.115:5000/pregap:1.2.2");
+    assert_eq!(vote(&[("authorization", BASIC), ("sec-fetch-site", "same-origin")], &good).await, 303);
+    world.until("Promoted").await;
+}
+
+#[tokio::test]
+async fn a_push_that_can_not_be_recorded_is_not_answered_with_200() {
+    // No controller has read any cluster behind this.
+    let router = router(Updates::default(), Options::default());
+    let request = Request::post("/v1/webhooks/native").body(Body::from(SEED)).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["retry-after"]),
+        (503, &http::HeaderValue::from_static("1"))
+    );
+}
