@@ -37,8 +37,10 @@ pub fn follow(work: &mut Work<'_>, tracked: &Tracked) {
         Behind::Rollout { pod_hash, .. } if known.is_empty() || pod_hash != known => replaced(work, tracked),
         Behind::Rollout { stable_hash, aborted, phase, message, name, .. } => {
             if aborted {
-                let why = if message.is_empty() { format!("Rollout {name} was aborted") } else { message };
-                work.end(Phase::RolledBack, why);
+                // The message may still be that of the step before.
+                let why =
+                    Some(message).filter(|message| message.contains("bort")).map(|message| format!(": {message}"));
+                work.end(Phase::RolledBack, format!("Rollout {name} was aborted{}", why.unwrap_or_default()));
             } else if phase == "Healthy" && stable_hash == known {
                 work.end(Phase::Promoted, format!("Rollout {name} is healthy with it"));
             } else if phase == "Degraded" {
