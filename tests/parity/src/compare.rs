@@ -1,11 +1,16 @@
-//! Two histories of one scenario, act by act: what each object went through, what it is in the end, and which events were told.
+//! Two histories of one scenario: what each object went through and was after each act, and which events were told in all.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::known;
 use crate::normal::{Hashes, Kind, anonymous, words};
 use crate::record::Entry;
+use crate::scenario::Router;
+
+/// Argo's recorder keeps no more events than this of one object within five minutes.
+const KEPT: usize = 25;
 
 /// One thing on which the two do not agree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,15 +36,15 @@ pub struct History<'a> {
 }
 
 /// The differences of each act.
-pub fn compare(argo: &History<'_>, ours: &History<'_>) -> Vec<Vec<Difference>> {
+pub fn compare(router: Router, argo: &History<'_>, ours: &History<'_>) -> Vec<Vec<Difference>> {
     let acts = argo.marks.len().min(ours.marks.len());
     let (mut argo_state, mut ours_state) = (State::new(), State::new());
-    let mut all = Vec::new();
+    let mut all: Vec<Vec<Difference>> = Vec::new();
     for act in 0..acts {
         let (argo_part, ours_part) = (part(argo, act, &mut argo_state), part(ours, act, &mut ours_state));
         let mut found = Vec::new();
-        for name in keys(&argo_part.lanes, &ours_part.lanes) {
-            let lane = |part: &Part| part.lanes.get(&name).cloned().unwrap_or_default();
+        for name in keys(&argo_part, &ours_part) {
+            let lane = |part: &Part| course(router, part.get(&name));
             let (left, right) = (lane(&argo_part), lane(&ours_part));
             if left != right {
                 found.push(Difference { part: name, argo: left.join(" → "), ours: right.join(" → ") });
@@ -49,35 +54,65 @@ pub fn compare(argo: &History<'_>, ours: &History<'_>) -> Vec<Vec<Difference>> {
             let object = |state: &State| state.get(&name).cloned().unwrap_or(Value::Null);
             differ(&name, &object(&argo_state), &object(&ours_state), &mut found);
         }
-        events(&argo_part.events, &ours_part.events, &mut found);
         all.push(found);
     }
+    // Events are written behind the acts, by queues of their own: they are compared as one story, and told after the last act.
+    if let Some(last) = all.last_mut() {
+        let (argo, ours) = (told(argo), told(ours));
+        events(&argo.events, &ours.events, argo.full, last);
+    }
     all
+}
+
+/// The events of a history.
+struct Told {
+    events: Vec<String>,
+    /// There are as many as Argo's recorder keeps: what came later is not known.
+    full: bool,
+}
+
+fn told(history: &History<'_>) -> Told {
+    let all: Vec<String> = (history.entries.iter())
+        .filter(|entry| entry.kind == Kind::Event)
+        .filter_map(|entry| anonymous(entry.view.as_ref()?, history.name, history.hashes).as_str().map(str::to_owned))
+        .collect();
+    Told { full: all.len() >= KEPT, events: all.iter().filter_map(|event| known::in_common_words(event)).collect() }
+}
+
+/// How sizes follow availability is chance with a basic canary: there only the turns count.
+fn course(router: Router, lane: Option<&Vec<String>>) -> Vec<String> {
+    let mut turns: Vec<String> = Vec::new();
+    for value in lane.into_iter().flatten() {
+        if let ([.., before, last], Router::Basic) = (&turns[..], router)
+            && let (Ok(a), Ok(b), Ok(c)) = (before.parse::<i64>(), last.parse::<i64>(), value.parse::<i64>())
+            && (b - a).signum() == (c - b).signum()
+        {
+            turns.pop();
+        }
+        turns.push(value.clone());
+    }
+    turns
 }
 
 /// All objects, by kind and name.
 type State = BTreeMap<String, Value>;
 
-/// What happened after one act.
-#[derive(Default)]
-struct Part {
-    /// What some fields went through, by object and field.
-    lanes: BTreeMap<String, Vec<String>>,
-    events: Vec<String>,
-}
+/// What some fields went through after one act, by object and field.
+type Part = BTreeMap<String, Vec<String>>;
 
 fn part(history: &History<'_>, act: usize, state: &mut State) -> Part {
     let from = if act == 0 { 0 } else { history.marks[act - 1] };
-    let mut part = Part::default();
+    let mut part = Part::new();
     for entry in history.entries.get(from..history.marks[act]).unwrap_or_default() {
-        let view = entry.view.as_ref().map(|view| anonymous(view, history.name, history.hashes));
         if entry.kind == Kind::Event {
-            part.events.extend(view.as_ref().and_then(Value::as_str).map(str::to_owned));
             continue;
         }
+        let view = entry.view.as_ref().map(|view| anonymous(view, history.name, history.hashes));
         let name = format!("{:?} {}", entry.kind, words(&entry.name, history.name, history.hashes));
         for (field, value) in fields(entry.kind, view.as_ref().unwrap_or(&Value::Null)) {
-            let lane = part.lanes.entry(format!("course of {name} {field}")).or_default();
+            let before = state.get(&name).map(|before| plain(&field_of(before, field)));
+            let lane =
+                part.entry(format!("course of {name} {}", field.0)).or_insert_with(|| before.into_iter().collect());
             let value = plain(&value);
             if lane.last() != Some(&value) {
                 lane.push(value);
@@ -88,24 +123,32 @@ fn part(history: &History<'_>, act: usize, state: &mut State) -> Part {
             None => state.remove(&name),
         };
     }
+    // What stayed as it was has no course, whoever wrote it again.
+    part.retain(|_, lane| lane.len() > 1);
     part
 }
 
+/// A field, and where it is.
+type Field = (&'static str, &'static str);
+
 /// The fields whose whole course is compared.
-fn fields(kind: Kind, view: &Value) -> Vec<(&'static str, Value)> {
-    let status = &view["status"];
-    match kind {
-        Kind::Rollout => vec![
-            ("step", status["currentStepIndex"].clone()),
-            ("weight", status["canary"]["weights"]["canary"]["weight"].clone()),
-            ("stable", status["stableRS"].clone()),
-            ("phase", status["phase"].clone()),
+fn fields(kind: Kind, view: &Value) -> Vec<(Field, Value)> {
+    let fields: &[Field] = match kind {
+        Kind::Rollout => &[
+            ("step", "/status/currentStepIndex"),
+            ("weight", "/status/canary/weights/canary/weight"),
+            ("stable", "/status/stableRS"),
         ],
-        Kind::ReplicaSet => vec![("size", view["size"].clone())],
-        Kind::Service => vec![("selector", view["selector"]["rollouts-pod-template-hash"].clone())],
-        Kind::Ingress => vec![("weight", view["annotations"]["nginx.ingress.kubernetes.io/canary-weight"].clone())],
-        Kind::Event => vec![],
-    }
+        Kind::ReplicaSet => &[("size", "/size")],
+        Kind::Service => &[("selector", "/selector/rollouts-pod-template-hash")],
+        Kind::Ingress => &[("weight", "/annotations/nginx.ingress.kubernetes.io~1canary-weight")],
+        Kind::Event => &[],
+    };
+    fields.iter().map(|field| (*field, field_of(view, *field))).collect()
+}
+
+fn field_of(view: &Value, field: Field) -> Value {
+    view.pointer(field.1).cloned().unwrap_or(Value::Null)
 }
 
 /// Finds the smallest parts that differ.
@@ -123,8 +166,8 @@ fn differ(path: &str, argo: &Value, ours: &Value, found: &mut Vec<Difference>) {
     found.push(Difference { part: path.to_owned(), argo: plain(argo), ours: plain(ours) });
 }
 
-/// Events that only one of them told, or told at another place in the order.
-fn events(argo: &[String], ours: &[String], found: &mut Vec<Difference>) {
+/// Events that only one of them told, or told at another place in the order. When Argo's were `cut`, ours may go on.
+fn events(argo: &[String], ours: &[String], cut: bool, found: &mut Vec<Difference>) {
     let (mut left, mut right) = (argo.iter().peekable(), ours.iter().peekable());
     let none = || "-".to_owned();
     for common in common(argo, ours) {
@@ -138,6 +181,9 @@ fn events(argo: &[String], ours: &[String], found: &mut Vec<Difference>) {
         right.next();
     }
     found.extend(left.map(|event| Difference { part: "events".into(), argo: event.clone(), ours: none() }));
+    if cut {
+        return;
+    }
     found.extend(right.map(|event| Difference { part: "events".into(), argo: none(), ours: event.clone() }));
 }
 
@@ -174,7 +220,7 @@ fn keys<V>(a: &BTreeMap<String, V>, b: &BTreeMap<String, V>) -> Vec<String> {
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Null => json!("-").as_str().unwrap_or_default().to_owned(),
+        Value::Null => "-".to_owned(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
@@ -182,6 +228,7 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn history<'a>(name: &'a str, entries: &'a [Entry], marks: &'a [usize], hashes: &'a Hashes) -> History<'a> {
         History { name, entries, marks, hashes }
@@ -195,7 +242,7 @@ mod tests {
         Entry { kind: Kind::Event, name: "s1.1".into(), view: Some(json!(text)) }
     }
 
-    fn told(part: &str, argo: &str, ours: &str) -> Difference {
+    fn difference(part: &str, argo: &str, ours: &str) -> Difference {
         Difference { part: part.into(), argo: argo.into(), ours: ours.into() }
     }
 
@@ -203,23 +250,31 @@ mod tests {
     fn a_detour_counts_although_the_end_is_the_same() {
         let hashes = Hashes::new();
         let (argo, ours) = ([set(1), set(3), set(2)], [set(1), set(2)]);
-        let found = compare(&history("s1", &argo, &[1, 3], &hashes), &history("s1", &ours, &[1, 2], &hashes));
-        assert_eq!(found, [vec![], vec![told("course of ReplicaSet R-abc size", "3 → 2", "2")]]);
+        let found =
+            compare(Router::Nginx, &history("s1", &argo, &[1, 3], &hashes), &history("s1", &ours, &[1, 2], &hashes));
+        assert_eq!(found, [vec![], vec![difference("course of ReplicaSet R-abc size", "1 → 3 → 2", "1 → 2")]]);
+    }
+
+    #[test]
+    fn a_basic_canary_may_take_its_way_in_smaller_steps() {
+        let lane: Vec<String> = ["4", "3", "1", "2"].map(str::to_owned).into();
+        assert_eq!(course(Router::Basic, Some(&lane)), ["4", "1", "2"]);
+        assert_eq!(course(Router::Nginx, Some(&lane)), lane);
     }
 
     #[test]
     fn states_are_compared_field_by_field() {
         let hashes = Hashes::new();
         let (argo, ours) = ([set(1)], [set(2)]);
-        let found = compare(&history("s1", &argo, &[1], &hashes), &history("s1", &ours, &[1], &hashes));
-        assert_eq!(found[0].last(), Some(&told("ReplicaSet R-abc size", "1", "2")));
+        let found = compare(Router::Nginx, &history("s1", &argo, &[1], &hashes), &history("s1", &ours, &[1], &hashes));
+        assert_eq!(found[0].last(), Some(&difference("ReplicaSet R-abc size", "1", "2")));
     }
 
     #[test]
     fn events_are_compared_in_order() {
         let hashes = Hashes::new();
         let (argo, ours) = ([event("a"), event("b"), event("c")], [event("b"), event("d"), event("c")]);
-        let found = compare(&history("s1", &argo, &[3], &hashes), &history("s1", &ours, &[3], &hashes));
-        assert_eq!(found, [vec![told("events", "a", "-"), told("events", "-", "d")]]);
+        let found = compare(Router::Nginx, &history("s1", &argo, &[3], &hashes), &history("s1", &ours, &[3], &hashes));
+        assert_eq!(found, [vec![difference("events", "a", "-"), difference("events", "-", "d")]]);
     }
 }

@@ -5,6 +5,7 @@
 use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
@@ -21,7 +22,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Scenarios that are played at the same time: more would measure the machine.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 16;
+/// No event has come for so long: there are no more.
+const QUIET: Duration = Duration::from_secs(8);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
@@ -47,23 +50,55 @@ async fn main() -> Result<ExitCode> {
         plays.spawn(async move {
             let _turn = free.acquire_owned().await;
             let name = format!("s{n}");
-            (play(&argo, &ours, &scenario, &name).await, scenario.title)
+            let marks = tokio::join!(argo.play(&scenario, &name), ours.play(&scenario, &name));
+            (scenario, name, marks)
         });
     }
-    let mut summary = Summary::default();
+    let mut played = Vec::new();
     loop {
         tokio::select! {
             Some(ended) = follows.join_next() => ended??,
-            played = plays.join_next() => {
-                let Some(played) = played else { break };
-                note(&mut summary, played?);
-                eprint!("\r{} of {total} played", summary.played + summary.broken.len());
+            ended = plays.join_next() => {
+                let Some(ended) = ended else { break };
+                played.push(ended?);
+                eprint!("\r{} of {total} played", played.len());
             }
         }
     }
     eprintln!();
+    until("the last events", PATIENCE, || async {
+        let quiet = argo.record.quiet_altogether().min(ours.record.quiet_altogether());
+        Ok(if quiet > QUIET || total == 0 { Look::Done(()) } else { Look::Not(format!("quiet for {quiet:?}")) })
+    })
+    .await?;
+    let mut summary = Summary::default();
+    for (scenario, name, marks) in played {
+        match marks {
+            (Ok(argo_marks), Ok(ours_marks)) => {
+                summary.played += 1;
+                tell(&mut summary, &scenario, &name, (&argo, &argo_marks), (&ours, &ours_marks));
+            }
+            (Err(error), _) | (_, Err(error)) => summary.broken.push(format!("{error:#}")),
+        }
+    }
     println!("{summary}");
     Ok(if summary.agrees() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Adds where the two histories of a scenario differ.
+fn tell(summary: &mut Summary, scenario: &Scenario, name: &str, argo: (&Side, &[usize]), ours: (&Side, &[usize])) {
+    let (argo_story, ours_story) = (argo.0.record.story(name), ours.0.record.story(name));
+    let found = compare(
+        scenario.router,
+        &History { name, entries: &argo_story.0, marks: argo.1, hashes: &argo_story.1 },
+        &History { name, entries: &ours_story.0, marks: ours.1, hashes: &ours_story.1 },
+    );
+    for (act, differences) in found.into_iter().enumerate() {
+        let place = format!("{} ({name}), after act {}: {:?}", scenario.title, act + 1, scenario.script[act]);
+        for difference in differences {
+            summary.add(difference, &place);
+        }
+    }
 }
 
 /// A fresh namespace and what happens in it.
@@ -79,35 +114,4 @@ async fn side(api: &Arc<Api>, namespace: &str, follows: &mut JoinSet<Result<()>>
     let record = Record::default();
     follows.spawn(record.clone().follow(api.clone(), namespace.to_owned()));
     Ok(Side { api: api.clone(), namespace: namespace.to_owned(), record })
-}
-
-/// Where each difference was seen, or why the scenario was not played to the end.
-type Played = Result<Vec<(serinus_tests_parity::compare::Difference, String)>>;
-
-async fn play(argo: &Side, ours: &Side, scenario: &Scenario, name: &str) -> Played {
-    let (argo_marks, ours_marks) = tokio::join!(argo.play(scenario, name), ours.play(scenario, name));
-    let (argo_marks, ours_marks) = (argo_marks?, ours_marks?);
-    let (argo_story, ours_story) = (argo.record.story(name), ours.record.story(name));
-    let found = compare(
-        &History { name, entries: &argo_story.0, marks: &argo_marks, hashes: &argo_story.1 },
-        &History { name, entries: &ours_story.0, marks: &ours_marks, hashes: &ours_story.1 },
-    );
-    let place = |act: usize| format!("{} ({name}), after act {}: {:?}", scenario.title, act + 1, scenario.script[act]);
-    Ok(found
-        .into_iter()
-        .enumerate()
-        .flat_map(|(act, found)| found.into_iter().map(move |one| (one, place(act))))
-        .collect())
-}
-
-fn note(summary: &mut Summary, (played, title): (Played, String)) {
-    match played {
-        Ok(found) => {
-            summary.played += 1;
-            for (difference, place) in found {
-                summary.add(difference, &place);
-            }
-        }
-        Err(error) => summary.broken.push(format!("{title}: {error:#}")),
-    }
 }

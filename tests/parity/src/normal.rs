@@ -78,6 +78,14 @@ fn rollout(object: &Value) -> Value {
         status["conditions"] = Value::Object(by_type);
     }
     timeless(&mut status);
+    if let Some(status) = status.as_object_mut() {
+        // Argo's own writes to the spec count up its generation, so that the number differs; that it was observed must not.
+        let generation = object["metadata"]["generation"].to_string();
+        let observed = status.get("observedGeneration").map(text).is_some_and(|seen| seen == generation);
+        status.insert("observedGeneration".into(), json!(if observed { "the present one" } else { "another" }));
+        // `blueGreen: {}` and `canary: {}` say nothing.
+        status.retain(|_, value| *value != json!({}));
+    }
     let mut spec = object["spec"].clone();
     if let Some(spec) = spec.as_object_mut() {
         spec.remove("template");

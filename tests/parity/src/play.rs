@@ -14,9 +14,9 @@ use crate::record::Record;
 use crate::scenario::{Act, Scenario};
 
 /// Nothing has changed for so long: all is quiet. Longer than the longest timed pause.
-const QUIET: Duration = Duration::from_secs(4);
+const QUIET: Duration = Duration::from_secs(6);
 /// The same while the Rollout still says that it progresses.
-const STUCK: Duration = Duration::from_secs(12);
+const STUCK: Duration = Duration::from_secs(14);
 /// Longest wait for quiet. Delays before old pods go are 30 s.
 const PATIENCE: Duration = Duration::from_secs(180);
 

@@ -27,6 +27,7 @@ struct Story {
     entries: Vec<Entry>,
     hashes: Hashes,
     last: Option<Instant>,
+    last_of_all: Option<Instant>,
 }
 
 /// Follows one namespace; cheap to clone.
@@ -73,11 +74,21 @@ impl Record {
         if kind == Kind::Event && view.is_none() {
             return;
         }
-        story.last = Some(Instant::now());
+        // Argo turns the selector of an aborted canary's Service back and forth until its pods are gone, with an event each time.
+        if !matches!(kind, Kind::Service | Kind::Event) {
+            story.last = Some(Instant::now());
+        }
+        story.last_of_all = Some(Instant::now());
         story.entries.push(Entry { kind, name, view });
     }
 
-    /// How long nothing has changed; nothing when nothing has happened yet.
+    /// How long nothing at all has changed, in all scenarios: events may come long after what they tell.
+    pub fn quiet_altogether(&self) -> Duration {
+        let last = self.lock().values().filter_map(|story| story.last_of_all).max();
+        last.map_or(Duration::ZERO, |last| last.elapsed())
+    }
+
+    /// How long nothing has changed but Services and events; nothing when nothing has happened yet.
     pub fn quiet(&self, scenario: &str) -> Option<Duration> {
         self.lock().get(scenario)?.last.map(|last| last.elapsed())
     }

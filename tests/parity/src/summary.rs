@@ -49,7 +49,7 @@ impl Display for Summary {
         sorted.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.count));
         for (Difference { part, argo, ours }, seen) in sorted {
             writeln!(f, "{} x {part}\n    argo: {argo}\n    ours: {ours}", seen.count)?;
-            for place in seen.places.iter().take(3) {
+            for place in seen.places.iter().take(8) {
                 writeln!(f, "      {place}")?;
             }
         }
