@@ -136,6 +136,15 @@ impl<'a> Pass<'a> {
 
     /// Sets size and `desired-replicas` of a set, where they differ; says whether the size changed.
     pub fn scale(&mut self, index: usize, size: i32) -> bool {
+        self.resize(index, size, false)
+    }
+
+    /// The same, but a set that is scaled to 0 keeps its deadline: the canary of an aborted update shows with it when it went.
+    pub fn scale_after_abort(&mut self, index: usize, size: i32) -> bool {
+        self.resize(index, size, true)
+    }
+
+    fn resize(&mut self, index: usize, size: i32, keeps_deadline: bool) -> bool {
         let wanted = self.replicas();
         let Some(set) = self.sets.all.get_mut(index) else { return false };
         let from = set.replicas;
@@ -151,7 +160,7 @@ impl<'a> Pass<'a> {
         if from != size {
             set.replicas = size;
             patch.insert("spec".to_string(), json!({"replicas": size}));
-            if size == 0 && set.annotations.remove(keys::SCALE_DOWN_DEADLINE).is_some() {
+            if size == 0 && !keeps_deadline && set.annotations.remove(keys::SCALE_DOWN_DEADLINE).is_some() {
                 annotations.insert(keys::SCALE_DOWN_DEADLINE.to_string(), Value::Null);
             }
         }

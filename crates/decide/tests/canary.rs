@@ -136,6 +136,13 @@ fn an_abort_takes_the_weight_away_and_keeps_the_canary_for_its_delay() {
     assert_eq!(world.phase(), "Degraded");
     let message = &world.seen.rollout.status.message;
     assert_eq!(message, "RolloutAborted: Rollout aborted update to revision 2");
+    // The deadline stays as a trace of when the canary went; a retry takes it away.
+    let hash = world.seen.rollout.status.current_pod_hash.clone();
+    let kept = |world: &World| world.set(&hash).unwrap().metadata.annotations.contains_key("scale-down-deadline");
+    assert!(kept(&world));
+    world.edit_rollout(&json!({"status": {"abort": false}}), true);
+    world.run();
+    assert!(!kept(&world));
 }
 
 #[test]
@@ -153,6 +160,24 @@ fn a_third_version_half_way_takes_over_without_weight_on_a_set_that_goes() {
     assert_eq!((world.phase(), world.canary_weight()), ("Paused", 40));
     assert_eq!(world.sizes(), [("web:1".to_string(), 5), ("web:3".to_string(), 2)].into());
     assert_eq!(world.blind_weight, 0);
+}
+
+#[test]
+fn a_third_version_gets_no_pods_for_the_weight_that_the_second_had() {
+    let mut world = routed(json!([{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]));
+    world.run();
+    set_image(&mut world, "web:2");
+    world.run();
+    promote(&mut world);
+    world.run();
+    assert_eq!(world.canary_weight(), 60);
+    set_image(&mut world, "web:3");
+    for _ in 0..8 {
+        let plan = world.plan();
+        world.apply(&plan, usize::MAX);
+        let third = world.sizes().get("web:3").copied().unwrap_or(0);
+        assert!(third <= 1, "{third} pods for a step of 20 %");
+    }
 }
 
 #[test]

@@ -30,6 +30,9 @@ pub fn reason(difference: &Difference) -> Option<&'static str> {
     {
         return Some("the same, as events");
     }
+    if part == "events" && argo == "-" && ours == "Normal RolloutResumed: Rollout is resumed" {
+        return Some("the end of a pause is told when a person ends it, too");
+    }
     None
 }
 

@@ -74,7 +74,10 @@ fn routed(pass: &Pass<'_>, wanted: Wanted) -> (i32, i32) {
     let weights = [&pass.rollout.status.canary.weights, &pass.status.canary.weights];
     let greatest = |of: fn(&TrafficWeights) -> i32| weights.into_iter().flatten().map(of).max();
     let at_least = |count| counts::at_least(count, canary.min_pods_per_replica_set, n);
-    let carries = counts::pods_for(&bounds, greatest(|weights| weights.canary.weight).unwrap_or(0));
+    // What another version carried before this one is no reason for pods of this one.
+    let hash = pass.sets.new_set().map_or("", |set| set.hash());
+    let own = weights.into_iter().flatten().filter(|weights| weights.canary.pod_template_hash == hash);
+    let carries = counts::pods_for(&bounds, own.map(|weights| weights.canary.weight).max().unwrap_or(0));
     let (new, weight) = match wanted {
         Wanted::Pods(pods) if pass.aborted() => (pods.max(carries), 0),
         Wanted::Pods(pods) => (pods, 0),
