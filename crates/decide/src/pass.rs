@@ -80,10 +80,13 @@ impl<'a> Pass<'a> {
     pub fn aborted(&self) -> bool {
         self.pause.aborted(&self.rollout.status)
     }
-    /// Scaling and switching rest: a person paused, or an analysis could not tell.
+    /// Everything rests: a person paused, or an analysis could not tell.
     pub fn halted(&self) -> bool {
-        self.rollout.spec.paused
-            || self.rollout.status.pause_conditions.iter().any(|pause| pause.reason == "InconclusiveAnalysisRun")
+        self.rollout.spec.paused || self.inconclusive()
+    }
+    /// An analysis could not tell, and a person has to.
+    pub fn inconclusive(&self) -> bool {
+        self.rollout.status.pause_conditions.iter().any(|pause| pause.reason == "InconclusiveAnalysisRun")
     }
 
     /// Adds an event.

@@ -15,8 +15,8 @@ pub fn is_needed(pass: &Pass<'_>) -> bool {
 /// Scales the sets to the new size.
 pub fn reconcile(pass: &mut Pass<'_>) {
     let strategy = pass.strategy();
-    if pass.halted() {
-        pass.waits("scale", "paused by hand: the new size is taken up when the Rollout is resumed");
+    if strategy.scaling_rests(pass) {
+        pass.waits("scale", "paused: the new size is taken up when the Rollout is resumed");
     } else {
         strategy.scale(pass);
     }

@@ -37,6 +37,14 @@ impl Strategy {
         }
     }
 
+    /// No set is scaled. A blue/green Rollout that is paused by hand goes on scaling: only its Services stay as they are.
+    pub fn scaling_rests(self, pass: &Pass<'_>) -> bool {
+        match self {
+            Strategy::Canary => pass.halted(),
+            Strategy::BlueGreen => pass.inconclusive(),
+        }
+    }
+
     /// Pods that may be missing.
     pub fn max_unavailable(self, pass: &Pass<'_>) -> i32 {
         match self {

@@ -191,6 +191,7 @@ fn a_small_preview_grows_before_the_switch() {
     world.settle_pods();
     let _ = world.rest();
     assert_eq!((world.phase(), services(&world)), ("Healthy", lead_to("web:2", "web:2")));
+    assert!(!world.seen.rollout.status.blue_green.scale_up_preview_check_point);
 }
 
 #[test]
@@ -363,7 +364,7 @@ fn without_a_delay_the_old_set_goes_when_no_endpoint_leads_to_it() {
 }
 
 #[test]
-fn paused_by_hand_nothing_moves() {
+fn paused_by_hand_sets_are_scaled_and_no_service_is_switched() {
     let mut world = waiting(json!({}));
     world.edit_rollout(&json!({"spec": {"paused": true}}), false);
     promote(&mut world);
@@ -371,9 +372,10 @@ fn paused_by_hand_nothing_moves() {
     assert_eq!((message(&world), services(&world)), ("manually paused", lead_to("web:1", "web:2")));
     set_image(&mut world, "web:3");
     let _ = world.rest();
-    world.settle_pods();
-    let _ = world.rest();
-    assert_eq!((services(&world), world.sizes().len()), (lead_to("web:1", "web:2"), 2));
+    world.edit_rollout(&json!({"spec": {"replicas": 6}}), false);
+    world.run();
+    assert_eq!((message(&world), services(&world)), ("manually paused", lead_to("web:1", "web:2")));
+    assert_eq!(sizes(&world), of(&[("web:1", 6), ("web:2", 5), ("web:3", 6)]), "the preview Service holds its set");
     world.edit_rollout(&json!({"spec": {"paused": false}}), false);
     world.run();
     assert_eq!((world.phase(), services(&world)), ("Paused", lead_to("web:1", "web:3")));

@@ -28,7 +28,8 @@ pub fn conclude(pass: &mut Pass<'_>) {
     base(pass);
     pass.status.blue_green.scale_up_preview_check_point = pause::reaches_check_point(pass);
     if let Some(why) = reason_to_promote(pass) {
-        promotion::promote(pass, why);
+        promotion::promote(pass, &why);
+        pass.status.blue_green.scale_up_preview_check_point = false;
     } else {
         pass.pause.keep_resumed = pause::is_kept_as_resumed(pass);
     }
@@ -36,22 +37,23 @@ pub fn conclude(pass: &mut Pass<'_>) {
 }
 
 /// Why the new set may become the stable one now; absent: it may not.
-fn reason_to_promote(pass: &Pass<'_>) -> Option<&'static str> {
+fn reason_to_promote(pass: &Pass<'_>) -> Option<String> {
     let (old, new) = (&pass.rollout.status, &pass.status.blue_green);
     if old.stable_rs.is_empty() || services::is_unclaimed(pass) {
-        return Some("Initial deploy");
+        return Some("Initial deploy".to_string());
     }
     if new.active_selector != pass.status.current_pod_hash {
         return None;
     }
     if old.promote_full {
-        return Some("Full promotion requested");
+        return Some("Full promotion requested".to_string());
     }
     if promotion::in_rollback_window(pass) {
-        return Some("Rollback within window");
+        return Some("Rollback within window".to_string());
     }
     if fast_rollback(pass) {
-        return Some("Fast rollback");
+        let name = pass.sets.new_set().map_or("", |set| set.name());
+        return Some(format!("Rollback to '{name}' within scaleDownDelay"));
     }
-    (!pass.aborted() && analysis::after_is_done(pass)).then_some("Completed blue-green update")
+    (!pass.aborted() && analysis::after_is_done(pass)).then(|| "Completed blue-green update".to_string())
 }

@@ -25,8 +25,8 @@ pub fn pass(pass: &mut Pass<'_>) {
         promotion::unhold(pass);
     }
     restart::reconcile(pass);
-    if pass.halted() {
-        pass.waits("scale", "paused by hand: no set is scaled and no Service is switched until the Rollout is resumed");
+    if pass.inconclusive() {
+        pass.waits("scale", "an analysis could not tell: no set is scaled until somebody promotes or aborts");
     } else {
         scale::reconcile(pass);
     }

@@ -2,6 +2,7 @@
 
 use super::{analysis, fast_rollback, new_is_active, scale, services, strategy};
 use crate::pass::Pass;
+use crate::promotion;
 use crate::status::pause::{BLUE_GREEN, pause_of, resumed};
 use jiff::Timestamp;
 use serinus_wire::Time;
@@ -63,10 +64,10 @@ pub fn is_over(pass: &Pass<'_>) -> bool {
 }
 
 /// A small preview is complete and nothing holds the switch: it may grow to its full size. Once so, it stays so until the
-/// template changes or the update is aborted.
+/// update is promoted, aborted or replaced by another.
 pub fn reaches_check_point(pass: &Pass<'_>) -> bool {
     let Some(count) = strategy(pass).preview_replica_count else { return false };
-    if pass.aborted() {
+    if pass.aborted() || promotion::fully_promoted(&pass.rollout) {
         return false;
     }
     let complete = pass.sets.new_set().is_some_and(|set| set.available() == count);

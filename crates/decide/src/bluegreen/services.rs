@@ -14,6 +14,9 @@ pub fn preview(pass: &mut Pass<'_>) {
 
 /// Points the active Service to the set that should take the traffic now.
 pub fn active(pass: &mut Pass<'_>) {
+    if pass.rollout.spec.paused {
+        pass.waits("service", "paused by hand: no Service is switched until the Rollout is resumed");
+    }
     if pass.halted() {
         return;
     }
