@@ -37,7 +37,8 @@ fn version(old: &RolloutStatus, new: &RolloutStatus, tags: &Tags) -> Option<Stri
         return None;
     }
     let (wanted, stable) = (named(&new.current_pod_hash, tags), named(&new.stable_rs, tags));
-    if new.stable_rs.is_empty() {
+    // A blue/green Rollout is promoted in its very first status.
+    if new.stable_rs.is_empty() || (old.stable_rs.is_empty() && new.stable_rs == new.current_pod_hash) {
         return Some(format!(
             "{wanted} is deployed for the first time: no canary, it takes all traffic when it is ready"
         ));
@@ -50,7 +51,8 @@ fn version(old: &RolloutStatus, new: &RolloutStatus, tags: &Tags) -> Option<Stri
     } else {
         String::new()
     };
-    Some(format!("{wanted} becomes the canary{instead}; {stable} stays the stable version"))
+    let role = if new.blue_green.active_selector.is_empty() { "canary" } else { "preview" };
+    Some(format!("{wanted} becomes the {role}{instead}; {stable} stays the stable version"))
 }
 
 fn invalid(old: &RolloutStatus, new: &RolloutStatus) -> Option<String> {
@@ -212,6 +214,16 @@ mod tests {
                 update.clone(),
                 json!({"currentPodHash": "a", "stableRS": "a"}),
                 "back to 1.0.0, which is the stable version: the steps are skipped",
+            ),
+            (
+                json!({}),
+                json!({"currentPodHash": "a", "stableRS": "a"}),
+                "1.0.0 is deployed for the first time: no canary, it takes all traffic when it is ready",
+            ),
+            (
+                json!({"currentPodHash": "a", "stableRS": "a"}),
+                json!({"currentPodHash": "b", "stableRS": "a", "blueGreen": {"activeSelector": "a"}}),
+                "2.0.0 becomes the preview; 1.0.0 stays the stable version",
             ),
             (
                 json!({"canary": weights(0, "b")}),
