@@ -33,7 +33,8 @@ pub fn apply(
     let mut result = merge(live, config, place);
     // Whole list entries first: an entry that lost its key field could not be found any more.
     let is_item = |path: &Path| path.last().is_some_and(|step| !step.starts_with("f:"));
-    let held = |path: &Path| owners.0.iter().any(|owner| owner.paths.contains(path));
+    // What somebody still owns something inside of stays.
+    let held = |path: &Path| owners.0.iter().flat_map(|owner| &owner.paths).any(|owned| owned.starts_with(path));
     let gone: Vec<Path> = before.into_iter().filter(|path| !held(path)).collect();
     let (entries, fields): (Vec<&Path>, Vec<&Path>) = gone.iter().partition(|path| is_item(path));
     for path in entries.into_iter().chain(fields) {
@@ -217,5 +218,11 @@ mod tests {
         assert_eq!(live.pointer("/metadata/labels"), Some(&json!({"a": "1"})));
         assert_eq!(live.pointer("/spec/replicas"), Some(&json!(3)), "two owns it now");
         assert_eq!(live.pointer("/spec/template/spec/containers"), Some(&json!([{"name": "y", "image": "y:1"}])));
+
+        let empty =
+            run(&Value::Null, &json!({"metadata": {"name": "e", "labels": {}}}), "one", false).expect("nothing there");
+        let filled =
+            run(&empty, &json!({"metadata": {"name": "e", "labels": {"a": "1"}}}), "one", false).expect("no conflict");
+        assert_eq!(filled.pointer("/metadata/labels"), Some(&json!({"a": "1"})), "the empty map became this one");
     }
 }

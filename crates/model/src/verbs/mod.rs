@@ -263,6 +263,11 @@ impl State {
             now: self.now,
         };
         owners.changed(before, after, Place::of(kind), writer, |path| is_out_of_reach(kind, part, path));
+        // A Scale leaves out no replicas at all, and so nobody owns them.
+        let wanted = kind.scale.as_ref().and_then(|scale| after.int(&scale.spec));
+        if part == Part::Scale && wanted == Some(0) {
+            owners.0.retain(|owner| !writer.is(owner));
+        }
         owners
     }
 

@@ -97,6 +97,10 @@ impl Subject {
     /// A good object.
     pub fn object(&self, name: &str, dice: &mut Dice) -> Value {
         let mut object = json!({"apiVersion": self.api, "kind": self.kind, "metadata": metadata(name, dice)});
+        if self.kind == "Job" {
+            // Without labels a stored Job gets those of its pods whenever it is read, so that its next write changes it.
+            object["metadata"]["labels"] = json!({"l": "a", "app": "x"});
+        }
         for (key, value) in (self.spec)(dice).as_object().into_iter().flatten() {
             object[key] = value.clone();
         }

@@ -1,7 +1,7 @@
 //! The model is kept honest: the same random requests go to it and to a real kube-apiserver, and both must answer alike.
 //!
 //! The API server is one of its own (`lab/lab api`), without controllers: only what it does by itself is compared. `CONFORMANCE_SEED=n` runs one
-//! sequence and shows it, `CONFORMANCE_SEEDS=n` so many (200). What is left out on purpose is in `docs/model.md`.
+//! sequence and shows it, `CONFORMANCE_SEEDS=n` so many (300). What is left out on purpose is in `docs/model.md`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -26,7 +26,7 @@ async fn the_model_answers_as_a_real_api_server() -> Result<()> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (first, count) = match number("CONFORMANCE_SEED") {
         Some(seed) => (seed, 1),
-        None => (0, number("CONFORMANCE_SEEDS").unwrap_or(200)),
+        None => (0, number("CONFORMANCE_SEEDS").unwrap_or(300)),
     };
     let real = Real::open().await?;
     let mut runs = futures::stream::iter(first..first + count)

@@ -77,14 +77,19 @@ impl Side {
                     model.service().oneshot(ask.request()?).await.map_err(|error| anyhow::anyhow!("{error}"))?;
                 whole(response).await
             }
-            Side::Real(address, connection) => {
+            Side::Real(address, connection) => loop {
                 if connection.as_ref().is_none_or(SendRequest::is_closed) {
                     *connection = Some(connect(address).await?);
                 }
                 let sender = connection.as_mut().context("a connection")?;
                 sender.ready().await?;
-                whole(sender.send_request(ask.request()?).await?).await
-            }
+                let answer = whole(sender.send_request(ask.request()?).await?).await?;
+                // Its storage of a kind that was just defined begins a moment later.
+                if answer.code != 429 {
+                    return Ok(answer);
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            },
         }
     }
 }
