@@ -12,7 +12,7 @@ pub struct Failure {
     /// One sentence.
     pub message: String,
     /// `details` of the Status; `null` when there are none.
-    pub details: Value,
+    pub details: Box<Value>,
     /// Lines for the `Warning` header.
     pub warnings: Vec<String>,
 }
@@ -77,7 +77,7 @@ fn shown(value: &Value) -> String {
 
 impl Failure {
     fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Failure {
-        Failure { code, reason, message: message.into(), details: Value::Null, warnings: Vec::new() }
+        Failure { code, reason, message: message.into(), details: Box::default(), warnings: Vec::new() }
     }
     fn of(mut self, group: &str, resource: &str, name: &str) -> Failure {
         let mut details = serde_json::Map::new();
@@ -86,7 +86,7 @@ impl Failure {
                 details.insert(key.to_string(), value.into());
             }
         }
-        self.details = Value::Object(details);
+        self.details = Box::new(Value::Object(details));
         self
     }
     /// 404 of an object.
@@ -97,7 +97,7 @@ impl Failure {
     /// 404 of a path that nothing serves.
     pub fn no_such_path() -> Failure {
         let mut failure = Failure::new(404, "NotFound", "the server could not find the requested resource");
-        failure.details = json!({});
+        failure.details = Box::new(json!({}));
         failure
     }
     /// 409 of a name that is taken.
@@ -147,7 +147,7 @@ impl Failure {
             .iter()
             .map(|(manager, field)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": field}))
             .collect();
-        failure.details = json!({"causes": causes});
+        failure.details = Box::new(json!({"causes": causes}));
         failure
     }
     /// 422 with every cause.
@@ -171,7 +171,7 @@ impl Failure {
             .iter()
             .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
             .collect();
-        if let Value::Object(details) = &mut failure.details {
+        if let Value::Object(details) = &mut *failure.details {
             details.insert("causes".into(), causes.into());
         }
         failure
@@ -215,7 +215,7 @@ impl Failure {
     pub fn method_not_allowed() -> Failure {
         let mut failure =
             Failure::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
-        failure.details = json!({});
+        failure.details = Box::new(json!({}));
         failure
     }
     /// 410: the version asked for is no longer known.
@@ -230,7 +230,7 @@ impl Failure {
             );
         }
         let mut failure = Failure::unsupported_media_type("415: Unsupported Media Type");
-        failure.details = json!({});
+        failure.details = Box::new(json!({}));
         failure
     }
     /// 415.
@@ -245,7 +245,9 @@ impl Failure {
     pub fn too_new(asked: u64, current: u64) -> Failure {
         let mut failure =
             Failure::new(504, "Timeout", format!("Too large resource version: {asked}, current: {current}"));
-        failure.details = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1});
+        failure.details = Box::new(
+            json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1}),
+        );
         failure
     }
     /// What a fault answers: a code with the reason that goes with it.
@@ -277,7 +279,7 @@ impl Failure {
         if !self.details.is_null()
             && let Value::Object(map) = &mut body
         {
-            map.insert("details".into(), self.details.clone());
+            map.insert("details".into(), (*self.details).clone());
         }
         body
     }

@@ -68,15 +68,15 @@ impl<'a> Reader<'a> {
             Value::String(_) => "string",
             Value::Bool(_) => "bool",
             Value::Number(number) if wanted.starts_with("int") => {
-                return self.into_go(&format!("number {number}"), wanted);
+                return self.told(&format!("number {number}"), wanted);
             }
             Value::Number(_) => "number",
             Value::Null => "null",
         };
-        self.into_go(found, wanted)
+        self.told(found, wanted)
     }
 
-    fn into_go(&self, found: &str, wanted: &str) -> String {
+    fn told(&self, found: &str, wanted: &str) -> String {
         if self.names.is_empty() {
             return format!("json: cannot unmarshal {found} into Go value of type {wanted}");
         }

@@ -165,7 +165,10 @@ fn remove(value: &mut Value, path: &[String]) {
                 None => {}
             }
         }
-        (Some(("v", item)), Value::Array(items)) => items.retain(|one| one.to_string() != item),
+        (Some(("v", item)), Value::Array(items)) => items.retain(|one| {
+            let text = one.to_string();
+            text != item
+        }),
         _ => {}
     }
 }

@@ -41,7 +41,7 @@ pub fn json(object: &Value, patch: &Value) -> Result<Value, Failure> {
         code: 422,
         reason: "Invalid",
         message: "the server rejected our request due to an error in our request".to_string(),
-        details: json!({}),
+        details: Box::new(json!({})),
         warnings: Vec::new(),
     };
     let mut result = object.clone();
