@@ -6,6 +6,7 @@ mod world;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use serinus_decide::{Plan, Verdict, decide};
 use world::{World, template};
@@ -414,8 +415,21 @@ fn check_pods(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// As many cases as an edit can wait for, always the same ones. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for more and for
+/// others.
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 64;
+    }
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(20260101);
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 4000, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(20260101), ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn every_world_obeys_the_laws(mut world in world(), life in proptest::collection::vec(happening(), 0..24)) {

@@ -79,6 +79,21 @@ impl Model {
         let began = tokio::time::Instant::now();
         Model::new(move || start.checked_add(began.elapsed()).unwrap_or(start))
     }
+    /// A cluster of its own, on another clock, that goes on from what this one is now. Its history is empty; watches, faults and
+    /// the pod runner stay behind: its pods pretend, and those that run go on.
+    pub fn fork(&self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Model {
+        let state = self.look(|state| State { history: Vec::new(), ..state.clone() });
+        let pulse = Pulse { version: state.store.version(), ..Pulse::default() };
+        Model(Arc::new(Inner {
+            state: Mutex::new(state),
+            runner: Mutex::new(Box::new(Pretend::default())),
+            hook: Mutex::new(None),
+            clock: Box::new(clock),
+            pulse: watch::channel(pulse).0,
+            calls: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+        }))
+    }
     /// The API as a service, for `kube::Client::new` or behind a listener.
     pub fn service(&self) -> ApiService {
         ApiService::new(self.clone())
@@ -159,6 +174,17 @@ impl Model {
     /// The newest version.
     pub fn version(&self) -> u64 {
         self.look(|state| state.store.version())
+    }
+
+    /// Waits until there is a newer version than this one, and gives it.
+    pub async fn changed(&self, version: u64) -> u64 {
+        let mut pulse = self.pulse();
+        loop {
+            let newest = pulse.borrow_and_update().version;
+            if newest > version || pulse.changed().await.is_err() {
+                return newest;
+            }
+        }
     }
 
     fn kind(state: &State, group: &str, kind: &str) -> Result<Arc<Kind>, Failure> {

@@ -142,9 +142,17 @@ impl Pretend {
         if let Some(known) = self.began.get(pod.uid()) {
             return known.clone();
         }
-        self.addresses += 1;
-        let n = self.addresses;
-        let life = (now, format!("10.244.{}.{}", (n / 250) % 256, n % 250 + 2));
+        let life = match (pod.time("/status/startTime"), pod.text("/status/podIP")) {
+            // It ran before this runner came.
+            (Some(since), address) if !address.is_empty() => {
+                self.addresses = self.addresses.max(number_of(address).unwrap_or(0));
+                (since, address.to_string())
+            }
+            _ => {
+                self.addresses += 1;
+                (now, address_of(self.addresses))
+            }
+        };
         self.began.insert(pod.uid().to_string(), life.clone());
         life
     }
@@ -153,6 +161,16 @@ impl Pretend {
             .iter()
             .any(|container| self.broken.iter().any(|mark| container.text("/image").contains(mark)))
     }
+}
+
+/// The address of the pod with this number.
+fn address_of(n: u32) -> String {
+    format!("10.244.{}.{}", (n / 250) % 256, n % 250 + 2)
+}
+
+fn number_of(address: &str) -> Option<u32> {
+    let (high, low) = address.strip_prefix("10.244.")?.split_once('.')?;
+    Some(high.parse::<u32>().ok()? * 250 + low.parse::<u32>().ok()?.checked_sub(2)?)
 }
 
 impl PodRunner for Pretend {
@@ -201,6 +219,17 @@ impl PodRunner for Pretend {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn pods_that_ran_before_the_runner_came_go_on() {
+        let now: Timestamp = "2026-01-01T00:10:00Z".parse().unwrap();
+        let pod = |uid: &str, status: Value| json!({"metadata": {"uid": uid}, "status": status});
+        let mut runner = Pretend::default();
+        let old = runner.look(&pod("a", json!({"startTime": "2026-01-01T00:00:00Z", "podIP": "10.244.1.9"})), now);
+        assert_eq!((old.phase, old.ready, old.ip.as_str()), (Phase::Running, true, "10.244.1.9"));
+        let new = runner.look(&pod("b", json!({})), now);
+        assert_eq!((new.phase, new.ready, new.ip.as_str()), (Phase::Pending, false, "10.244.1.10"));
+    }
 
     #[test]
     fn pre_stop_sleeps_are_understood() {

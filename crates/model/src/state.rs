@@ -4,6 +4,7 @@ use crate::catalogue::{Catalogue, Kind, Resource};
 use crate::failure::Failure;
 use crate::history::Write;
 use crate::names::Names;
+use crate::pods::Life;
 use crate::store::Store;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Everything the model holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State {
     /// The objects.
     pub store: Store,
@@ -27,6 +28,8 @@ pub struct State {
     pub ports: BTreeMap<String, BTreeMap<u16, u16>>,
     /// Uids of the pods that a runner keeps.
     pub running: BTreeSet<String>,
+    /// What was last reported of each pod on the node, by uid: the object as written, and the life that it tells of.
+    pub reported: BTreeMap<String, (Arc<Value>, Life)>,
 }
 
 impl State {
@@ -40,6 +43,7 @@ impl State {
             history: Vec::new(),
             ports: BTreeMap::new(),
             running: BTreeSet::new(),
+            reported: BTreeMap::new(),
         }
     }
     /// One object, or the refusal that says it is not there.

@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// All objects.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Store {
     objects: BTreeMap<Resource, BTreeMap<Key, Arc<Value>>>,
     version: u64,

@@ -2,6 +2,8 @@
 #![allow(dead_code, missing_docs)]
 
 pub mod seed;
+pub mod storm;
+pub mod story;
 mod tap;
 
 #[allow(unused_imports)]
@@ -27,6 +29,7 @@ pub const NAMESPACE: Resource = resource("", "v1", "Namespace", "namespaces");
 pub const SERVICE: Resource = resource("", "v1", "Service", "services");
 pub const EVENT: Resource = resource("", "v1", "Event", "events");
 pub const INGRESS: Resource = resource("networking.k8s.io", "v1", "Ingress", "ingresses");
+pub const ENDPOINT_SLICE: Resource = resource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices");
 pub const LEASE: Resource = resource("coordination.k8s.io", "v1", "Lease", "leases");
 pub const CRD: Resource =
     resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
@@ -52,16 +55,32 @@ impl World {
     pub async fn new() -> World {
         let clock = Arc::new(TokioClock::starting_at("2026-01-01T00:00:00Z".parse().unwrap()));
         let time = clock.clone();
-        let model = Model::new(move || serinus_cluster::Clock::now(&*time));
-        let nature = tokio::spawn(model.clone().run());
-        let people = over(model.service(), NS);
-        let world = World { model, clock, people, nature };
+        let world = World::around(Model::new(move || serinus_cluster::Clock::now(&*time)), clock);
         world.create_wide(&CRD, rollout_crd()).await;
         for definition in [serinus_wire::crd::analysis_run(), serinus_wire::crd::analysis_template()] {
             world.create_wide(&CRD, definition).await;
         }
         world.create_wide(&NAMESPACE, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}})).await;
         world
+    }
+
+    /// A world that goes on from a cluster that stands still.
+    pub fn of(still: &Model) -> World {
+        let clock = Arc::new(TokioClock::starting_at(still.now()));
+        let time = clock.clone();
+        World::around(still.fork(move || serinus_cluster::Clock::now(&*time)), clock)
+    }
+
+    /// The cluster as it is now: a copy in which nothing moves.
+    pub fn still(&self) -> Model {
+        let now = self.model.now();
+        self.model.fork(move || now)
+    }
+
+    fn around(model: Model, clock: Arc<TokioClock>) -> World {
+        let nature = tokio::spawn(model.clone().run());
+        let people = over(model.service(), NS);
+        World { model, clock, people, nature }
     }
 
     /// Creates a cluster-wide object.
@@ -101,16 +120,27 @@ impl World {
         events.iter().map(|event| text(event, "/reason").to_string()).collect()
     }
 
+    /// An object as it is this moment, past the API; null when there is none.
+    pub fn look(&self, resource: &Resource, name: &str) -> Value {
+        self.model.get(resource.group, resource.kind, NS, name).unwrap_or(Value::Null)
+    }
+
+    /// All objects of a kind as they are this moment, past the API.
+    pub fn look_all(&self, resource: &Resource) -> Vec<Value> {
+        self.model.list(resource.group, resource.kind, NS)
+    }
+
     /// Waits in virtual time until `check` holds of the object.
     pub async fn until(&self, resource: &Resource, name: &str, limit: u64, check: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + Duration::from_secs(limit);
         loop {
-            let object = self.get(resource, name).await;
+            let version = self.model.version();
+            let object = self.look(resource, name);
             if check(&object) {
                 return object;
             }
-            assert!(Instant::now() < end, "after {limit} s still not so: {object:#}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            let news = tokio::time::timeout_at(end, self.model.changed(version)).await;
+            assert!(news.is_ok(), "after {limit} s still not so: {object:#}");
         }
     }
 
@@ -120,7 +150,19 @@ impl World {
     }
 
     pub fn start_with(&self, decide: Decide, tap: &Tap, change: impl FnOnce(&mut Options)) -> Running {
-        let client = over(tap.on(self.model.service()), NS).client();
+        self.start_over(decide, tap.on(self.model.service()), change)
+    }
+
+    /// Starts a controller of its own memory that reaches the API through `service`.
+    pub fn start_over<S, B>(&self, decide: Decide, service: S, change: impl FnOnce(&mut Options)) -> Running
+    where
+        S: tower::Service<http::Request<kube::client::Body>, Response = http::Response<B>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<tower::BoxError>,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<tower::BoxError>,
+    {
+        let client = over(service, NS).client();
         let mut options = Options::new(decide);
         options.clock = self.clock.clone();
         change(&mut options);
@@ -156,6 +198,37 @@ pub fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
 
 pub fn number(value: &Value, pointer: &str) -> i64 {
     value.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+}
+
+/// What a panic said.
+pub fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_string())).unwrap_or_default()
+}
+
+/// Where two values differ, by path.
+pub fn difference(wanted: &Value, got: &Value) -> String {
+    fn walk(path: &str, wanted: &Value, got: &Value, found: &mut Vec<String>) {
+        match (wanted, got) {
+            (Value::Object(a), Value::Object(b)) => {
+                let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+                let of = |map: &serde_json::Map<String, Value>, key: &String| map.get(key).cloned().unwrap_or_default();
+                for key in keys {
+                    walk(&format!("{path}/{key}"), &of(a, key), &of(b, key), found);
+                }
+            }
+            (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+                for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                    walk(&format!("{path}/{index}"), a, b, found);
+                }
+            }
+            _ if wanted != got => found.push(format!("{path}: {wanted} became {got}")),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk("", wanted, got, &mut found);
+    found.join("; ")
 }
 
 fn rollout_crd() -> Value {

@@ -1,13 +1,13 @@
 //! Pods: put on the node, brought to life by the runner, reported, and taken away when they have ended.
 
-use super::{NODE, condition, delete, write, write_status};
+use super::{NODE, condition, delete, write};
 use crate::object::{Fields, stamp};
 use crate::pods::{Life, Phase, PodRunner};
 use crate::state::State;
 use crate::verbs::Part;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const NAME: &str = "kubelet";
@@ -15,6 +15,7 @@ const NAME: &str = "kubelet";
 pub fn round(state: &mut State, runner: &mut dyn PodRunner) -> Option<Timestamp> {
     let mut wake: Option<Timestamp> = None;
     let mut here = BTreeSet::new();
+    let mut reported = BTreeMap::new();
     for pod in state.all("", "pods") {
         let Some(pod) = scheduled(state, &pod) else { continue };
         let life = runner.look(&pod, state.now);
@@ -27,7 +28,7 @@ pub fn round(state: &mut State, runner: &mut dyn PodRunner) -> Option<Timestamp>
             continue;
         }
         wake = [wake, pod.time("/metadata/deletionTimestamp")].into_iter().flatten().min();
-        report(state, &pod, &life);
+        reported.insert(pod.uid().to_string(), report(state, &pod, life));
     }
     let gone: Vec<String> = state.running.difference(&here).cloned().collect();
     for uid in gone {
@@ -35,6 +36,7 @@ pub fn round(state: &mut State, runner: &mut dyn PodRunner) -> Option<Timestamp>
         state.ports.remove(&uid);
     }
     state.running = here;
+    state.reported = reported;
     wake
 }
 
@@ -51,8 +53,25 @@ fn scheduled(state: &mut State, pod: &Arc<Value>) -> Option<Arc<Value>> {
     write(state, "scheduler", Part::Main, pod).ok()
 }
 
-fn report(state: &mut State, pod: &Value, life: &Life) {
-    let now = state.now;
+/// Writes how a pod is into its status, and gives what was written: nothing is worked out again for a pod and a life that are
+/// as they were.
+fn report(state: &mut State, pod: &Arc<Value>, life: Life) -> (Arc<Value>, Life) {
+    let before = state.reported.remove(pod.uid());
+    if let Some(before) = before.filter(|(seen, lived)| Arc::ptr_eq(seen, pod) && *lived == life) {
+        return before;
+    }
+    let status = status(pod, &life, state.now);
+    let written = if pod.get("status") == Some(&status) {
+        None
+    } else {
+        let mut object = (**pod).clone();
+        object.put(&["status"], status);
+        write(state, NAME, Part::Status, object).ok()
+    };
+    (written.unwrap_or_else(|| pod.clone()), life)
+}
+
+fn status(pod: &Value, life: &Life, now: Timestamp) -> Value {
     let ended = matches!(life.phase, Phase::Succeeded | Phase::Failed);
     let ready = life.phase == Phase::Running && life.ready;
     let gates = pod.items("/spec/readinessGates").iter().map(|gate| gate.text("/conditionType"));
@@ -85,7 +104,7 @@ fn report(state: &mut State, pod: &Value, life: &Life) {
         status.put(&["podIP"], life.ip.as_str());
         status.put(&["podIPs"], json!([{"ip": life.ip}]));
     }
-    write_status(state, NAME, pod, status);
+    status
 }
 
 fn container(pod: &Value, container: &Value, life: &Life, now: Timestamp) -> Value {
