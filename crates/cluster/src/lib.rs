@@ -21,6 +21,7 @@ mod measure;
 mod memory;
 mod metrics;
 mod middle;
+mod orphans;
 mod reconcile;
 mod requests;
 mod run;

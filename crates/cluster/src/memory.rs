@@ -4,7 +4,8 @@ use crate::fresh::{Expectations, Freshness, Shown, Want};
 use crate::watches::Caches;
 use serinus_decide::{Kind, Seen, Target, Workload};
 use serinus_wire::ObjectMeta;
-use std::collections::HashMap;
+use serinus_wire::k8s::ReplicaSet;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub(crate) struct Remembered {
     pub failures: u32,
     /// What was last complained about in an event.
     pub complaint: Option<String>,
+    /// What stood in the way of ReplicaSets that were to be created, by name.
+    pub in_the_way: BTreeMap<String, ReplicaSet>,
     /// Its arrival was announced.
     pub announced: bool,
 }
@@ -89,6 +92,7 @@ impl Remembered {
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.complaint = None;
+        self.in_the_way.clear();
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::conclude::{AT_ONCE, Concluded, conclude, trouble};
 use crate::events::{About, Events};
 use crate::fresh::Freshness;
-use crate::lens::{Lens, Rollouts};
+use crate::lens::{Lens, ReplicaSets, Rollouts};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::seen;
@@ -11,8 +11,8 @@ use crate::watches::{Caches, Subject};
 use crate::write::{Carried, carry_out};
 use crate::{Clock, Error};
 use jiff::Timestamp;
-use kube::Client;
 use kube::runtime::controller::Action;
+use kube::{Api, Client};
 use serinus_decide::{Note, NoteType, Plan, Seen};
 use serinus_wire::Rollout;
 use std::convert::Infallible;
@@ -66,6 +66,8 @@ pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> R
             Err(error) => Err(error),
         }
     };
+    let in_the_way = pass.memory.of(&subject, |remembered| remembered.in_the_way.clone());
+    let seen = seen.map(|seen| Seen { in_the_way, ..seen });
     let (action, failed) = pass.decide_on(&subject, seen, &lens).await;
     pass.metrics.reconciled(&lens.meta().namespace, &lens.meta().name, began.elapsed(), failed);
     Ok(action)
@@ -89,8 +91,21 @@ impl Pass {
         for line in plan.report.waits() {
             tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
         }
-        let carried = carry_out(&self.client, &self.events, &About::rollout(&seen.rollout), &plan).await;
+        let mut carried = carry_out(&self.client, &self.events, &About::rollout(&seen.rollout), &plan).await;
+        self.see_collision(subject, &seen.rollout, &mut carried).await;
         self.conclude(subject, &seen.rollout, carried, plan.wake)
+    }
+
+    /// A ReplicaSet of the wanted name exists. If it is not the Rollout's own, the caches may never show it: the next decision
+    /// is told of it instead.
+    async fn see_collision(&self, subject: &Subject, rollout: &Rollout, carried: &mut Carried) {
+        let Some(target) = carried.collision().cloned() else { return };
+        let sets: Api<Lens<ReplicaSets>> = Api::namespaced(self.client.clone(), &target.namespace);
+        let Ok(Some(set)) = sets.get_opt(&target.name).await else { return };
+        if !serinus_decide::is_own(&set.value, rollout) {
+            carried.expected.retain(|(other, _)| *other != target);
+            self.memory.of(subject, |remembered| remembered.in_the_way.insert(target.name, set.value));
+        }
     }
 
     fn conclude(

@@ -4,11 +4,12 @@ use crate::cache::Change;
 use crate::events::{self, About, Events};
 use crate::health::{Pages, Stage, serve};
 use crate::leader::{Leader, LeaseOptions};
-use crate::lens::{AnalysisRuns, Lens, Rollouts, Watched};
+use crate::lens::{AnalysisRuns, Lens, Rollouts, Services, Watched};
 use crate::measure::{Measure, Transport};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::middle::counted;
+use crate::orphans::{Orphans, give_back};
 use crate::reconcile::{Decide, Pass, reconcile};
 use crate::runs::{self, Pending, RunPass, RunRef};
 use crate::transport::Http;
@@ -24,6 +25,7 @@ use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{applier, watcher};
 use serinus_decide::{Note, NoteType};
+use serinus_wire::keys;
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,10 +101,11 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     event_writer.spawn(events::write_all(client.clone(), queued_events, metrics.clone()));
 
     let memory = Arc::new(Memory::default());
+    let orphans = Arc::new(Orphans::default());
     let run_memory = Arc::new(Memory::default());
     let pending = Arc::new(Pending::default());
     let forgets = Forgets { runs: run_memory.clone(), pending: pending.clone() };
-    let teller = Teller::new(memory.clone(), forgets, events.clone(), metrics.clone());
+    let teller = Teller::new(memory.clone(), forgets, orphans.clone(), events.clone(), metrics.clone());
     let (queue, mut queued) = unbounded();
     let (run_queue, mut queued_runs) = unbounded();
     let (caches, running) = watches(&client, &scope, queue, run_queue.clone(), teller.clone());
@@ -127,6 +130,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     }
     teller.leads.store(true, Ordering::Relaxed);
     pages.enter(Stage::Working);
+    background.spawn(give_back(client.clone(), caches.clone(), orphans));
     let updates = updating.map(|updating| updating.work(client.clone(), events.clone(), resync, threads, stop.clone()));
     let run_pass = RunPass {
         client: client.clone(),
@@ -239,6 +243,7 @@ struct Forgets {
 struct Teller {
     memory: Arc<Memory<Subject>>,
     forgets: Forgets,
+    orphans: Arc<Orphans>,
     events: Events,
     metrics: Arc<Metrics>,
     leads: Arc<AtomicBool>,
@@ -248,9 +253,15 @@ struct Teller {
 }
 
 impl Teller {
-    fn new(memory: Arc<Memory<Subject>>, forgets: Forgets, events: Events, metrics: Arc<Metrics>) -> Teller {
+    fn new(
+        memory: Arc<Memory<Subject>>,
+        forgets: Forgets,
+        orphans: Arc<Orphans>,
+        events: Events,
+        metrics: Arc<Metrics>,
+    ) -> Teller {
         let (leads, complained, waker) = Default::default();
-        Teller { memory, forgets, events, metrics, leads, complained, waker }
+        Teller { memory, forgets, orphans, events, metrics, leads, complained, waker }
     }
 }
 
@@ -268,6 +279,7 @@ impl Told for Teller {
                 &Note { kind: NoteType::Normal, reason: "RolloutDeleted".into(), message },
             );
         }
+        self.orphans.suspect(&meta.namespace, &meta.name);
         self.memory.forget(&Subject::from_obj(&**gone));
         self.metrics.forget(&meta.namespace, &meta.name);
     }
@@ -281,6 +293,14 @@ impl Told for Teller {
 
     fn leads(&self) -> bool {
         self.leads.load(Ordering::Relaxed)
+    }
+
+    fn service(&self, change: &Change<Services>) {
+        let Some(service) = &change.after else { return };
+        let meta = service.meta();
+        if let Some(rollout) = meta.annotations.get(keys::MANAGED_BY) {
+            self.orphans.suspect(&meta.namespace, rollout);
+        }
     }
 
     fn failed(&self, kind: &'static str, error: &watcher::Error) {

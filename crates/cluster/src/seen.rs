@@ -6,7 +6,7 @@ use crate::lens::{
     ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
 };
 use crate::runs::runs_of;
-use crate::watches::{Caches, OnDemand, SERVICE_NAME, orphans_in, owned_by, service_key};
+use crate::watches::{Caches, OnDemand, SERVICE_NAME, managed_by, orphans_in, owned_by, service_key};
 use futures::future::try_join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::ListParams;
@@ -17,6 +17,7 @@ use serinus_decide::seen::{analysis_templates, fill_templates};
 use serinus_decide::{Named, Seen, Workload, names, needs_pods};
 use serinus_wire::k8s::ReplicaSet;
 use serinus_wire::{Rollout, k8s, keys};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a decision waits for the first list of a kind that nobody needed so far.
@@ -41,7 +42,11 @@ pub(crate) async fn from_caches(caches: &Caches, rollout: &Rollout) -> Result<Se
         (!slices.is_empty()).then(|| (name.clone(), slices.iter().map(|slice| slice.value.clone()).collect()))
     };
     let runs = caches.analysis_runs.find(&runs_of(&rollout.metadata.uid));
+    let marked = caches.services.find(&managed_by(namespace, &rollout.metadata.name));
+    let released = marked.iter().filter(|service| !named.services.contains(&service.meta().name));
     let mut seen = Seen {
+        released: released.map(|service| service.value.clone()).collect(),
+        in_the_way: BTreeMap::new(),
         workload,
         replica_sets,
         services: named.services.iter().filter_map(present).collect(),
@@ -146,6 +151,9 @@ pub async fn see(client: Client, namespace: &str, name: &str) -> Result<Seen, Er
     let ingresses = reads.get_all::<Ingresses>(named.ingresses.iter()).await?;
     let slices = try_join_all(named.services.iter().map(|service| reads.slices(service))).await?;
     let mut seen = Seen {
+        // Whether a Service is to be given back can wait for the caches.
+        released: Vec::new(),
+        in_the_way: BTreeMap::new(),
         replica_sets: claimed(&rollout, &workload, sets.into_iter()),
         workload,
         services: services.into_iter().map(|service| (service.metadata.name.clone(), service)).collect(),

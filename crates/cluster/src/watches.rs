@@ -16,7 +16,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use serinus_decide::update::Tracked;
-use serinus_wire::k8s::{EndpointSlice, ReplicaSet};
+use serinus_wire::k8s::{EndpointSlice, ReplicaSet, Service};
 use serinus_wire::{ObjectMeta, Rollout, keys};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -115,6 +115,8 @@ pub trait Told: Clone + Send + Sync + 'static {
     fn run(&self, change: &Change<AnalysisRuns>);
     /// Whether this process works on what the watches find.
     fn leads(&self) -> bool;
+    /// A Service came, changed or went.
+    fn service(&self, change: &Change<Services>);
     /// A watch of this kind failed and will be tried again.
     fn failed(&self, kind: &'static str, error: &watcher::Error);
 }
@@ -136,7 +138,7 @@ pub fn watches(
     let must = Demand::Must;
     let replica_sets =
         start.watch::<ReplicaSets>(hashed, must, replica_set_keys, |set| owner_or_neighbours(&set.metadata));
-    let services = start.watch::<Services>(all(), must, no_keys, |service| named("service", &service.metadata));
+    let services = start.services();
     let ingresses = start.watch::<Ingresses>(all(), must, no_keys, |ingress| named("ingress", &ingress.metadata));
     let endpoint_slices = start.watch::<EndpointSlices>(all(), Demand::May, slice_keys, slice_concerns);
     let deployments = start.on_demand::<Deployments>(|workload| named("Deployment", &workload.metadata));
@@ -260,6 +262,20 @@ impl<T: Told> Start<'_, T> {
         cache
     }
 
+    fn services(&mut self) -> Cache<Services> {
+        let feed = Feed::<Services>::new(marks);
+        let cache = feed.cache();
+        let (mut enqueue, told) = (self.enqueue(service_concerns), self.told.clone());
+        let on_change = move |change: &Change<Services>| {
+            enqueue(change);
+            told.service(change);
+        };
+        let api = self.scope.api(self.client);
+        self.running
+            .push(drive(api, watcher::Config::default(), Demand::Must, feed, self.told.clone(), on_change).boxed());
+        cache
+    }
+
     fn watch<K: Watched>(
         &mut self,
         config: watcher::Config,
@@ -367,6 +383,25 @@ pub fn orphans_in(namespace: &str) -> String {
 /// Key of EndpointSlices by Service, and of Rollouts that name the Service.
 pub fn service_key(namespace: &str, service: &str) -> String {
     key("service", namespace, service)
+}
+
+/// Key of Services by the Rollout that they are marked with.
+pub fn managed_by(namespace: &str, rollout: &str) -> String {
+    key("managed", namespace, rollout)
+}
+
+fn marks(service: &Service) -> Vec<String> {
+    let meta = &service.metadata;
+    meta.annotations.get(keys::MANAGED_BY).map(|rollout| managed_by(&meta.namespace, rollout)).into_iter().collect()
+}
+
+/// A Service concerns those who name it, and the one it is marked with.
+fn service_concerns(service: &Service) -> Vec<Concerns> {
+    let meta = &service.metadata;
+    let mut concerns = named("service", meta);
+    let one = |name: &String| Concerns::One { namespace: meta.namespace.clone(), name: name.clone() };
+    concerns.extend(meta.annotations.get(keys::MANAGED_BY).map(one));
+    concerns
 }
 
 pub(crate) fn key(what: &str, namespace: &str, name: &str) -> String {

@@ -6,7 +6,7 @@ use crate::fresh::{Shown, Want};
 use crate::requests::{Relied, request};
 use kube::Client;
 use serde::Deserialize;
-use serinus_decide::{Act, Guard, Op, Plan, Target, Write};
+use serinus_decide::{Act, Guard, Kind, Op, Plan, Target, Write};
 use serinus_wire::ObjectMeta;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -38,6 +38,15 @@ pub(crate) struct Carried {
     pub outcome: Outcome,
 }
 
+impl Carried {
+    /// The ReplicaSet that was to be created, when one of that name stood in the way.
+    pub fn collision(&self) -> Option<&Target> {
+        let (target, want) = self.expected.last()?;
+        (matches!(self.outcome, Outcome::Conflict(_)) && *want == Want::Present && target.kind == Kind::ReplicaSet)
+            .then_some(target)
+    }
+}
+
 /// Carries out `plan` on behalf of the object that it is about.
 pub(crate) async fn carry_out(client: &Client, events: &Events, about: &About<'_>, plan: &Plan) -> Carried {
     let mut carried = Carried { expected: Vec::new(), writes: 0, outcome: Outcome::Done };
@@ -65,13 +74,15 @@ pub(crate) async fn carry_out(client: &Client, events: &Events, about: &About<'_
 }
 
 /// What a write that was made leaves behind.
-struct Left {
+pub(crate) struct Left {
     object: Option<Shown>,
     want: Want,
 }
 
-struct Failure {
-    outcome: Outcome,
+/// Why a write was not made.
+pub(crate) struct Failure {
+    /// What to do about it.
+    pub outcome: Outcome,
     want: Option<Want>,
 }
 
@@ -83,7 +94,8 @@ struct Answer {
     metadata: ObjectMeta,
 }
 
-async fn make(client: &Client, write: &Write, earlier: Option<&Shown>) -> Result<Left, Failure> {
+/// Makes one write. `earlier`: what an earlier write of the same plan left of the object.
+pub(crate) async fn make(client: &Client, write: &Write, earlier: Option<&Shown>) -> Result<Left, Failure> {
     let relied = match &write.guard {
         Guard::Absent => None,
         // An earlier write of the same plan may have changed the very object.
@@ -158,7 +170,6 @@ mod tests {
     use super::*;
     use kube::core::Status;
     use serde_json::json;
-    use serinus_decide::Kind;
 
     fn write(op: Op, guard: Guard) -> Write {
         Write { target: Target { kind: Kind::Service, namespace: "n".into(), name: "s".into() }, guard, op }

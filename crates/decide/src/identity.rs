@@ -72,12 +72,31 @@ fn owner(rollout: &Rollout) -> Value {
     })
 }
 
+/// The set that stands in the way is not ours: the hash is counted on, and gives another name (spec 2.2).
+fn collide(pass: &mut Pass<'_>, name: &str) {
+    let count = pass.rollout.status.collision_count.unwrap_or(0).saturating_add(1);
+    let text = format!("ReplicaSet {name} exists and is not of this Rollout: takes another name (collision {count})");
+    pass.report("identity", Verdict::Acts, text);
+    let seen = pass.seen;
+    pass.write(Kind::Rollout, &seen.rollout.metadata, Op::PatchStatus(json!({"status": {"collisionCount": count}})));
+}
+
+/// Whether a set is the Rollout's own, so that it will be among its sets as soon as the caches show it.
+pub fn is_own(set: &ReplicaSet, rollout: &Rollout) -> bool {
+    let owned = set.metadata.controller().is_some_and(|owner| owner.uid == rollout.metadata.uid);
+    owned && set.metadata.labels.contains_key(keys::HASH)
+}
+
 /// Creates the set of the wanted template, empty. Nothing else happens in that pass.
 pub fn create(pass: &mut Pass<'_>) {
+    let name = format!("{}-{}", pass.rollout.metadata.name, wanted_hash(&pass.rollout));
+    if pass.seen.in_the_way.get(&name).is_some_and(|set| !is_own(set, &pass.rollout)) {
+        collide(pass, &name);
+        return;
+    }
     let revision = newest_revision(pass) + 1;
     set_rollout_revision(pass, revision);
     let hash = wanted_hash(&pass.rollout);
-    let name = format!("{}-{hash}", pass.rollout.metadata.name);
     let object = replica_set(pass, &name, &hash, revision);
     pass.create(Kind::ReplicaSet, &name, object);
     let text = format!("Created ReplicaSet {name} (revision {revision})");

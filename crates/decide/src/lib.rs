@@ -14,6 +14,7 @@ mod metadata;
 mod pass;
 pub mod plan;
 mod promotion;
+mod release;
 mod rescale;
 mod restart;
 mod route;
@@ -28,8 +29,10 @@ mod templates;
 pub mod update;
 mod workload;
 
+pub use identity::is_own;
 pub use lint::lint;
 pub use plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Report, Target, Verdict, Write};
+pub use release::release;
 pub use seen::{Named, Seen, Workload, names, needs_pods};
 
 use jiff::Timestamp;
@@ -65,6 +68,7 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Plan {
 /// The skeleton of spec 2.1: what comes before the strategy, each ending the pass when it changes the ground.
 fn reconcile(pass: &mut Pass<'_>) {
     identity::adopt(pass);
+    release::reconcile(pass);
     if seen_workload_generation(pass) {
         pass.report("workload", Verdict::Acts, "the referenced workload changed");
     }

@@ -17,6 +17,8 @@ pub struct Seen {
     pub replica_sets: Vec<ReplicaSet>,
     /// Services that the Rollout names and that exist, by name.
     pub services: BTreeMap<String, Service>,
+    /// Services that are marked as this Rollout's and that it does not name.
+    pub released: Vec<Service>,
     /// Ingresses that the Rollout names or derives and that exist, by name.
     pub ingresses: BTreeMap<String, Ingress>,
     /// EndpointSlices of those Services, by the Service's name. A Service without slices has no entry.
@@ -27,6 +29,8 @@ pub struct Seen {
     pub cluster_templates: BTreeMap<String, AnalysisTemplate>,
     /// AnalysisRuns that it owns, in no order.
     pub runs: Vec<AnalysisRun>,
+    /// What stood in the way when a ReplicaSet was to be created, by name.
+    pub in_the_way: BTreeMap<String, ReplicaSet>,
     /// Pods of its ReplicaSets, looked up only when `needs_pods` says so.
     pub pods: Option<Vec<Pod>>,
 }

@@ -1,6 +1,6 @@
 //! From the object as written to a Rollout that can be acted on: the workload's template filled in, everything validated.
 
-use crate::seen::{Seen, Workload};
+use crate::seen::{Seen, Workload, canary_ingress_name};
 use serinus_wire::Rollout;
 use serinus_wire::rollout::{CanaryStrategy, Finding};
 use serinus_wire::validate::{self, Around};
@@ -34,10 +34,29 @@ pub fn effective(seen: &Seen) -> Result<Rollout, Box<(Rollout, Finding)>> {
     if let Some(finding) = validate::rollout(checked, &around)
         .or_else(|| unsupported(&rollout))
         .or_else(|| crate::runs::check(seen, &rollout))
+        .or_else(|| taken(&rollout, seen))
     {
         return Err(Box::new((rollout, finding)));
     }
     Ok(rollout)
+}
+
+/// A canary Ingress of ours would have a name that another object controls already.
+fn taken(rollout: &Rollout, seen: &Seen) -> Option<Finding> {
+    let nginx = rollout.canary()?.traffic_routing.as_ref()?.nginx.as_ref()?;
+    nginx.stable_names().find_map(|stable| {
+        let name = canary_ingress_name(&rollout.metadata.name, stable);
+        let present = seen.ingresses.get(&name)?;
+        if present.metadata.controller().is_some_and(|owner| owner.uid == rollout.metadata.uid) {
+            return None;
+        }
+        let path = "spec.strategy.canary.trafficRouting.nginx.stableIngress";
+        let text = format!("canary ingress `{name}` exists and is not controlled by this Rollout");
+        Some(
+            Finding::invalid(path, &stable.into(), text)
+                .hint(format!("delete the Ingress {name}, or rename the Rollout")),
+        )
+    })
 }
 
 /// Labels and annotations decide whether a template counts as given (spec 1.1).

@@ -5,6 +5,7 @@ pub mod seed;
 pub mod storm;
 pub mod story;
 mod tap;
+pub mod web;
 
 #[allow(unused_imports)]
 pub use tap::{Moment, Tap};

@@ -38,18 +38,19 @@ pub fn settle(pass: &mut Pass<'_>) {
 pub fn refuse(pass: &mut Pass<'_>, finding: &Finding, message: &str) {
     use conditions::names::INVALID_SPEC;
     let now = pass.now;
+    let remedy = finding.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
+    let message = format!("{message}{remedy}");
     pass.status = pass.rollout.status.clone();
     let said = conditions::find(&pass.status.conditions, INVALID_SPEC).is_some_and(|old| old.message == message);
     if !said {
         pass.status.conditions.retain(|condition| condition.kind != INVALID_SPEC);
-        let condition = conditions::condition(INVALID_SPEC, "True", INVALID_SPEC, message.to_string(), now);
+        let condition = conditions::condition(INVALID_SPEC, "True", INVALID_SPEC, message, now);
         pass.status.conditions.push(condition);
     }
     pass.status.observed_generation = pass.rollout.metadata.generation.to_string();
     let (phase, text) = phase::phase(pass, &pass.status);
     pass.status.phase = phase.to_string();
     pass.status.message = text;
-    let remedy = finding.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
     pass.report("spec", Verdict::Refused, format!("{}{remedy}", finding.message));
     write(pass);
 }
