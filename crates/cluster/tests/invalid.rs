@@ -81,7 +81,7 @@ fn table() -> Vec<Bad> {
             "a workloadRef to nothing",
             json!({"template": null, "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "nothing"}}),
             json!({"template": web::template("2"), "workloadRef": null}),
-            ["spec.workloadRef.name", "\"nothing\"", "create the workload or correct the name"],
+            ["deployments.apps", "web/nothing\" not found", "create the workload, or correct spec.workloadRef"],
         ),
         bad(
             "a Service that is missing",
