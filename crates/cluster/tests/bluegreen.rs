@@ -48,7 +48,8 @@ async fn abort(world: &World) {
 /// Waits until the controller has seen the last wish, and the phase is as given.
 async fn until(world: &World, phase: &str) {
     let reached = |rollout: &Value| {
-        let observed = text(rollout, "/status/observedGeneration") == rollout["metadata"]["generation"].to_string();
+        let generation = rollout["metadata"]["generation"].to_string();
+        let observed = text(rollout, "/status/observedGeneration") == generation;
         observed && text(rollout, "/status/phase") == phase
     };
     world.until(&ROLLOUT, NAME, 120, reached).await;
