@@ -136,7 +136,7 @@ async fn votes_that_do_not_come_and_votes_against() {
 async fn nothing_is_lost_or_doubled_whenever_the_controller_dies() {
     use support::Moment;
     // What one life writes for this update, from its creation to the verdict.
-    for nth in 1..=12 {
+    for nth in [1, 2, 3, 5, 8] {
         for moment in [Moment::Before, Moment::After] {
             let (world, updates, running) = world(json!({"keel.sh/policy": "minor"})).await;
             running.stop().await;
