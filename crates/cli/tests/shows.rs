@@ -65,7 +65,7 @@ NAME KIND STATUS AGE INFO
 └──Σ web-exp Experiment ◌ Running AGE
 └──α web-exp-run AnalysisRun ◷ Pending AGE";
 
-/// An object that the rollout, or another object, owns.
+/// An object that the rollout, or another object, owns. Another controller looks after it, so that ours leaves its status alone.
 fn owned(kind: &str, name: &str, owner: &Value, revision: &str, status: Value) -> Value {
     let owner = json!({"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
         "uid": owner["metadata"]["uid"], "controller": true});
@@ -73,7 +73,7 @@ fn owned(kind: &str, name: &str, owner: &Value, revision: &str, status: Value) -
         "apiVersion": "argoproj.io/v1alpha1", "kind": kind, "status": status,
         "spec": if kind == "Experiment" { json!({"duration": "1h", "templates": []}) } else { json!({"metrics": []}) },
         "metadata": {"name": name, "namespace": NS, "ownerReferences": [owner],
-            "annotations": {"rollout.argoproj.io/revision": revision}},
+            "labels": {"argo-rollouts.argoproj.io/controller-instance-id": "other"}, "annotations": {"rollout.argoproj.io/revision": revision}},
     })
 }
 
