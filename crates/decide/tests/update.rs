@@ -518,8 +518,17 @@ fn version(tag: &str) -> (u32, u32, u32) {
     (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap())
 }
 
+/// As many schedules as an edit can wait for; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 100;
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(config())]
 
     /// Duplicate, reordered and replayed pushes, decided on old knowledge: versions only grow, each is written once, nothing that
     /// was rejected or rolled back comes again, and everything comes to rest.
