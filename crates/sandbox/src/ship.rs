@@ -65,9 +65,11 @@ pub async fn first_container(api: &Api, template: &Template) -> Option<(String, 
 /// Commands that send the next image, go on, and give up; for the person at the terminal.
 pub fn how(key: &Key, template: &Template, container: &str, image: &str, kubeconfig: &str) -> Vec<String> {
     let verb = |verb: &str| format!("serinus --kubeconfig {kubeconfig} -n {} {verb} {}", key.0, key.1);
-    vec![
-        format!("kubectl --kubeconfig {kubeconfig} -n {} set image {} {container}={image}", key.0, template.object),
-        format!("{} -w", verb("get rollout")),
-        format!("{}    {}", verb("promote"), verb("abort")),
-    ]
+    // kubectl sets images of built-in kinds only.
+    let set = if template.object.starts_with("rollout/") {
+        format!("{} {container}={image}", verb("set image"))
+    } else {
+        format!("kubectl --kubeconfig {kubeconfig} -n {} set image {} {container}={image}", key.0, template.object)
+    };
+    vec![set, format!("{} -w", verb("get rollout")), format!("{}    {}", verb("promote"), verb("abort"))]
 }
