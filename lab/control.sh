@@ -37,8 +37,8 @@ up() {
     say "$LAB_NAME is up already"
     return
   fi
-  free_ports "$KCM_PORT=kube-controller-manager" "$SCHEDULER_PORT=kube-scheduler"
   api
+  free_ports "$KCM_PORT=kube-controller-manager" "$SCHEDULER_PORT=kube-scheduler"
   start kcm kube-controller-manager --kubeconfig="$RUN/kcm.kubeconfig" --secure-port="$KCM_PORT" --bind-address=127.0.0.1 --service-account-private-key-file="$PKI/sa.key" \
     --root-ca-file="$PKI/ca.crt" --cluster-signing-cert-file="$PKI/ca.crt" --cluster-signing-key-file="$PKI/ca.key" --use-service-account-credentials=true \
     --leader-elect=false --cluster-cidr="$POD_RANGE" --allocate-node-cidrs=true --kube-api-qps=400 --kube-api-burst=800

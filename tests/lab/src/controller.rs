@@ -49,7 +49,7 @@ impl Controller {
             }
             Which::Serinus => {
                 let mut serinus = Command::new(settings::serinus()?);
-                serinus.args(["controller", "--metricsport=0", "--healthzPort=0"]);
+                serinus.args(["controller", "--metricsport=0", "--healthzPort=0", "--updatesPort=0"]);
                 serinus
             }
         };
