@@ -420,7 +420,7 @@ fn check_pods(world: &World) -> Result<(), TestCaseError> {
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig { max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 64;
+        config.cases = 32;
     }
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(20260101);
