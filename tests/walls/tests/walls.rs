@@ -26,7 +26,7 @@ impl Graph {
     fn read() -> Result<Self, Box<dyn Error>> {
         let out = Command::new(env!("CARGO"))
             .args(["metadata", "--format-version=1", "--offline", "--filter-platform=host-tuple", "--manifest-path"])
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+            .arg(std::env::var("CARGO_MANIFEST_DIR")? + "/Cargo.toml")
             .output()?;
         if !out.status.success() {
             return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&out.stderr)).into());
