@@ -26,7 +26,7 @@ const KEYED: [(&str, &[&str]); 14] = [
 ];
 
 /// Objects that are replaced as a whole.
-const ATOMIC: [&str; 12] = [
+const ATOMIC: [&str; 13] = [
     "nodeSelector",
     "labelSelector",
     "namespaceSelector",
@@ -39,7 +39,14 @@ const ATOMIC: [&str; 12] = [
     "secretKeyRef",
     "configMapRef",
     "secretRef",
+    "imagePullSecrets",
 ];
+
+/// Fields that must be said although Go leaves them out when they are empty, by their parent.
+const REQUIRED: [(&str, &str); 2] = [("restartPolicyRules", "action"), ("exitCodes", "operator")];
+
+/// What a Kubernetes quantity looks like.
+const QUANTITY: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
 
 /// Parent, field and the value it takes when absent.
 fn default_of(parent: &str, field: &str) -> Option<Value> {
@@ -59,7 +66,14 @@ pub fn pod_template(_: &mut SchemaGenerator) -> Schema {
     let mut schema = of_type("template", POD_TEMPLATE.root());
     let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
     schema["properties"]["metadata"] = json!({"type": "object", "properties": {"labels": texts, "annotations": texts}});
-    schema["properties"]["spec"]["properties"]["volumes"] = json!({"x-kubernetes-preserve-unknown-fields": true});
+    let spec = &mut schema["properties"]["spec"]["properties"];
+    spec["volumes"] = json!({"x-kubernetes-preserve-unknown-fields": true});
+    // Those of a pod are checked, unlike those of a container.
+    for amounts in ["limits", "requests"] {
+        spec["resources"]["properties"][amounts] = json!({"type": "object", "additionalProperties": quantity()});
+    }
+    spec["affinity"]["properties"]["nodeAffinity"]["properties"]["requiredDuringSchedulingIgnoredDuringExecution"]["x-kubernetes-map-type"] =
+        "atomic".into();
     Schema::try_from(schema).unwrap_or_default()
 }
 
@@ -70,7 +84,8 @@ fn of_type(name: &str, kind: &Type) -> Value {
         Type::Int32 => json!({"type": "integer", "format": "int32"}),
         Type::Int64 => json!({"type": "integer", "format": "int64"}),
         Type::Time => json!({"type": "string", "format": "date-time"}),
-        Type::Quantity | Type::IntOrString => {
+        Type::Quantity => quantity(),
+        Type::IntOrString => {
             json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]})
         }
         Type::Any => json!({"x-kubernetes-preserve-unknown-fields": true}),
@@ -79,6 +94,10 @@ fn of_type(name: &str, kind: &Type) -> Value {
         Type::Map(inner) => map(name, inner),
         Type::Struct(number) => object(name, POD_TEMPLATE.fields(*number)),
     }
+}
+
+fn quantity() -> Value {
+    json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}], "pattern": QUANTITY})
 }
 
 fn list(name: &str, inner: &Type) -> Value {
@@ -107,12 +126,16 @@ fn object(name: &str, fields: &[Field]) -> Value {
     for field in fields {
         let mut schema = of_type(&field.name, &field.kind);
         let default = default_of(name, &field.name);
-        if is_required(field) && default.is_none() {
+        let named = REQUIRED.contains(&(name, field.name.as_str()));
+        if named || is_required(field) && default.is_none() {
             required.push(field.name.clone());
         }
         if let Some(default) = default {
             // What the API server fills in; a plain `default` is taken out later, as schemars makes them for our own structs.
             schema["x-default"] = default;
+        }
+        if (name, field.name.as_str()) == ("exitCodes", "values") {
+            schema["x-kubernetes-list-type"] = "set".into();
         }
         properties.insert(field.name.clone(), schema);
     }

@@ -196,7 +196,7 @@ pub struct AnalysisRunRef {
 /// State of a plugin step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("required" = ["index", "name"]))]
+#[schemars(extend("required" = ["index", "name", "operation"]))]
 pub struct StepPluginStatus {
     /// Step.
     pub index: i32,
