@@ -38,6 +38,11 @@ impl Controller {
 
     /// Starts it for `namespace`.
     pub fn start_as(which: Which, namespace: &str) -> Result<Self> {
+        Self::start_with(which, namespace, &[])
+    }
+
+    /// The same, with further flags.
+    pub fn start_with(which: Which, namespace: &str, flags: &[&str]) -> Result<Self> {
         let kubeconfig = settings::kubeconfig()?;
         let log = env::temp_dir().join(format!("controller-{namespace}.log"));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
@@ -55,11 +60,18 @@ impl Controller {
         };
         command
             .args(["--namespaced", "--leader-elect=false", "--namespace", namespace, "--kubeconfig"])
-            .arg(kubeconfig);
+            .arg(kubeconfig)
+            .args(flags);
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).kill_on_drop(true);
         let since = Instant::now();
         let child = command.spawn().with_context(|| format!("start {command:?}"))?;
         Ok(Self { child, log, since })
+    }
+
+    /// All that it has written so far.
+    pub fn written(&self) -> Result<String> {
+        let bytes = fs::read(&self.log).with_context(|| format!("read {}", self.log.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Its resident memory in MB.

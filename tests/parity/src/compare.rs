@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::known;
 use crate::normal::{Hashes, Kind, anonymous, words};
 use crate::record::Entry;
-use crate::scenario::Router;
-
-/// Argo's recorder keeps no more events than this of one object within five minutes.
-const KEPT: usize = 25;
+use crate::scenario::Strategy;
+use crate::told::{self, Told};
 
 /// One thing on which the two do not agree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +26,8 @@ pub struct History<'a> {
     pub name: &'a str,
     /// All changes.
     pub entries: &'a [Entry],
+    /// All events, each with the name of the object it is about.
+    pub events: &'a [(String, String)],
     /// Ends of the parts.
     pub marks: &'a [usize],
     /// What hashes stand for.
@@ -36,7 +35,7 @@ pub struct History<'a> {
 }
 
 /// The differences of each act.
-pub fn compare(router: Router, argo: &History<'_>, ours: &History<'_>) -> Vec<Vec<Difference>> {
+pub fn compare(strategy: Strategy, argo: &History<'_>, ours: &History<'_>) -> Vec<Vec<Difference>> {
     let acts = argo.marks.len().min(ours.marks.len());
     let (mut argo_state, mut ours_state) = (State::new(), State::new());
     let mut all: Vec<Vec<Difference>> = Vec::new();
@@ -44,7 +43,7 @@ pub fn compare(router: Router, argo: &History<'_>, ours: &History<'_>) -> Vec<Ve
         let (argo_part, ours_part) = (part(argo, act, &mut argo_state), part(ours, act, &mut ours_state));
         let mut found = Vec::new();
         for name in keys(&argo_part, &ours_part) {
-            let lane = |part: &Part| course(router, part.get(&name));
+            let lane = |part: &Part| course(strategy, part.get(&name));
             let (left, right) = (lane(&argo_part), lane(&ours_part));
             if left != right {
                 found.push(Difference { part: name, argo: left.join(" → "), ours: right.join(" → ") });
@@ -58,32 +57,23 @@ pub fn compare(router: Router, argo: &History<'_>, ours: &History<'_>) -> Vec<Ve
     }
     // Events are written behind the acts, by queues of their own: they are compared as one story, and told after the last act.
     if let Some(last) = all.last_mut() {
+        let told = |side: &History<'_>| told::common(strategy, side.events, side.name, side.hashes);
         let (argo, ours) = (told(argo), told(ours));
-        events(&argo.events, &ours.events, argo.full, last);
+        for about in keys(&argo, &ours) {
+            let of = |side: &Told| side.get(&about).cloned().unwrap_or_default();
+            // Those of the Rollout itself are just "events".
+            let part = if about == "R" { "events".to_owned() } else { format!("events of {about}") };
+            events(&part, &of(&argo), &of(&ours), last);
+        }
     }
     all
 }
 
-/// The events of a history.
-struct Told {
-    events: Vec<String>,
-    /// There are as many as Argo's recorder keeps: what came later is not known.
-    full: bool,
-}
-
-fn told(history: &History<'_>) -> Told {
-    let all: Vec<String> = (history.entries.iter())
-        .filter(|entry| entry.kind == Kind::Event)
-        .filter_map(|entry| anonymous(entry.view.as_ref()?, history.name, history.hashes).as_str().map(str::to_owned))
-        .collect();
-    Told { full: all.len() >= KEPT, events: all.iter().filter_map(|event| known::in_common_words(event)).collect() }
-}
-
 /// How sizes follow availability is chance with a basic canary: there only the turns count.
-fn course(router: Router, lane: Option<&Vec<String>>) -> Vec<String> {
+fn course(strategy: Strategy, lane: Option<&Vec<String>>) -> Vec<String> {
     let mut turns: Vec<String> = Vec::new();
     for value in lane.into_iter().flatten() {
-        if let ([.., before, last], Router::Basic) = (&turns[..], router)
+        if let ([.., before, last], Strategy::Basic) = (&turns[..], strategy)
             && let (Ok(a), Ok(b), Ok(c)) = (before.parse::<i64>(), last.parse::<i64>(), value.parse::<i64>())
             && (b - a).signum() == (c - b).signum()
         {
@@ -138,8 +128,10 @@ fn fields(kind: Kind, view: &Value) -> Vec<(Field, Value)> {
             ("step", "/status/currentStepIndex"),
             ("weight", "/status/canary/weights/canary/weight"),
             ("stable", "/status/stableRS"),
+            ("active", "/status/blueGreen/activeSelector"),
         ],
-        Kind::ReplicaSet => &[("size", "/size")],
+        Kind::ReplicaSet | Kind::Deployment => &[("size", "/size")],
+        Kind::AnalysisRun => &[("phase", "/status/phase")],
         Kind::Service => &[("selector", "/selector/rollouts-pod-template-hash")],
         Kind::Ingress => &[("weight", "/annotations/nginx.ingress.kubernetes.io~1canary-weight")],
         Kind::Event => &[],
@@ -166,25 +158,22 @@ fn differ(path: &str, argo: &Value, ours: &Value, found: &mut Vec<Difference>) {
     found.push(Difference { part: path.to_owned(), argo: plain(argo), ours: plain(ours) });
 }
 
-/// Events that only one of them told, or told at another place in the order. When Argo's were `cut`, ours may go on.
-fn events(argo: &[String], ours: &[String], cut: bool, found: &mut Vec<Difference>) {
+/// Events that only one of them told, or told at another place in the order.
+fn events(part: &str, argo: &[String], ours: &[String], found: &mut Vec<Difference>) {
     let (mut left, mut right) = (argo.iter().peekable(), ours.iter().peekable());
     let none = || "-".to_owned();
     for common in common(argo, ours) {
         for event in std::iter::from_fn(|| left.next_if(|event| *event != common)) {
-            found.push(Difference { part: "events".into(), argo: event.clone(), ours: none() });
+            found.push(Difference { part: part.to_owned(), argo: event.clone(), ours: none() });
         }
         for event in std::iter::from_fn(|| right.next_if(|event| *event != common)) {
-            found.push(Difference { part: "events".into(), argo: none(), ours: event.clone() });
+            found.push(Difference { part: part.to_owned(), argo: none(), ours: event.clone() });
         }
         left.next();
         right.next();
     }
-    found.extend(left.map(|event| Difference { part: "events".into(), argo: event.clone(), ours: none() }));
-    if cut {
-        return;
-    }
-    found.extend(right.map(|event| Difference { part: "events".into(), argo: none(), ours: event.clone() }));
+    found.extend(left.map(|event| Difference { part: part.to_owned(), argo: event.clone(), ours: none() }));
+    found.extend(right.map(|event| Difference { part: part.to_owned(), argo: none(), ours: event.clone() }));
 }
 
 /// The longest common subsequence.
@@ -231,15 +220,11 @@ mod tests {
     use serde_json::json;
 
     fn history<'a>(name: &'a str, entries: &'a [Entry], marks: &'a [usize], hashes: &'a Hashes) -> History<'a> {
-        History { name, entries, marks, hashes }
+        History { name, entries, events: &[], marks, hashes }
     }
 
     fn set(size: i32) -> Entry {
         Entry { kind: Kind::ReplicaSet, name: "s1-abc".into(), view: Some(json!({"size": size})) }
-    }
-
-    fn event(text: &str) -> Entry {
-        Entry { kind: Kind::Event, name: "s1.1".into(), view: Some(json!(text)) }
     }
 
     fn difference(part: &str, argo: &str, ours: &str) -> Difference {
@@ -251,30 +236,33 @@ mod tests {
         let hashes = Hashes::new();
         let (argo, ours) = ([set(1), set(3), set(2)], [set(1), set(2)]);
         let found =
-            compare(Router::Nginx, &history("s1", &argo, &[1, 3], &hashes), &history("s1", &ours, &[1, 2], &hashes));
+            compare(Strategy::Nginx, &history("s1", &argo, &[1, 3], &hashes), &history("s1", &ours, &[1, 2], &hashes));
         assert_eq!(found, [vec![], vec![difference("course of ReplicaSet R-abc size", "1 → 3 → 2", "1 → 2")]]);
     }
 
     #[test]
     fn a_basic_canary_may_take_its_way_in_smaller_steps() {
         let lane: Vec<String> = ["4", "3", "1", "2"].map(str::to_owned).into();
-        assert_eq!(course(Router::Basic, Some(&lane)), ["4", "1", "2"]);
-        assert_eq!(course(Router::Nginx, Some(&lane)), lane);
+        assert_eq!(course(Strategy::Basic, Some(&lane)), ["4", "1", "2"]);
+        assert_eq!(course(Strategy::Nginx, Some(&lane)), lane);
     }
 
     #[test]
     fn states_are_compared_field_by_field() {
         let hashes = Hashes::new();
         let (argo, ours) = ([set(1)], [set(2)]);
-        let found = compare(Router::Nginx, &history("s1", &argo, &[1], &hashes), &history("s1", &ours, &[1], &hashes));
+        let found =
+            compare(Strategy::Nginx, &history("s1", &argo, &[1], &hashes), &history("s1", &ours, &[1], &hashes));
         assert_eq!(found[0].last(), Some(&difference("ReplicaSet R-abc size", "1", "2")));
     }
 
     #[test]
     fn events_are_compared_in_order() {
         let hashes = Hashes::new();
-        let (argo, ours) = ([event("a"), event("b"), event("c")], [event("b"), event("d"), event("c")]);
-        let found = compare(Router::Nginx, &history("s1", &argo, &[3], &hashes), &history("s1", &ours, &[3], &hashes));
+        let told = |words: &[&str]| words.iter().map(|word| ("s1".to_owned(), (*word).to_owned())).collect::<Vec<_>>();
+        let (argo, ours) = (told(&["a", "b", "c"]), told(&["b", "d", "c"]));
+        let side = |events| History { events, ..history("s1", &[], &[0], &hashes) };
+        let found = compare(Strategy::Nginx, &side(&argo), &side(&ours));
         assert_eq!(found, [vec![difference("events", "a", "-"), difference("events", "-", "d")]]);
     }
 }

@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod answers;
 pub mod compare;
 pub mod known;
 pub mod manifests;
 pub mod normal;
 pub mod play;
+pub mod pulse;
 pub mod record;
 pub mod scenario;
 pub mod summary;
+pub mod told;

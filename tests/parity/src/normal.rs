@@ -18,13 +18,25 @@ pub enum Kind {
     Service,
     /// Ingresses.
     Ingress,
-    /// Events on Rollouts.
+    /// Deployments that Rollouts refer to.
+    Deployment,
+    /// AnalysisRuns.
+    AnalysisRun,
+    /// Events on Rollouts and AnalysisRuns.
     Event,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 5] = [Kind::Rollout, Kind::ReplicaSet, Kind::Service, Kind::Ingress, Kind::Event];
+    pub const ALL: [Kind; 7] = [
+        Kind::Rollout,
+        Kind::ReplicaSet,
+        Kind::Service,
+        Kind::Ingress,
+        Kind::Deployment,
+        Kind::AnalysisRun,
+        Kind::Event,
+    ];
 
     /// The path of its collection in a namespace.
     pub fn collection(self, namespace: &str) -> String {
@@ -33,6 +45,8 @@ impl Kind {
             Kind::ReplicaSet => ("/apis/apps/v1", "replicasets"),
             Kind::Service => ("/api/v1", "services"),
             Kind::Ingress => ("/apis/networking.k8s.io/v1", "ingresses"),
+            Kind::Deployment => ("/apis/apps/v1", "deployments"),
+            Kind::AnalysisRun => ("/apis/argoproj.io/v1alpha1", "analysisruns"),
             Kind::Event => ("/api/v1", "events"),
         };
         format!("{group}/namespaces/{namespace}/{plural}")
@@ -41,10 +55,15 @@ impl Kind {
 
 /// The scenario that an object belongs to: the first word of its name, or of the name that an event is about.
 pub fn scenario_of(kind: Kind, object: &Value) -> Option<&str> {
+    let about = text(&object["involvedObject"]["kind"]);
     let name = match kind {
-        Kind::Event if object["involvedObject"]["kind"] != "Rollout" => return None,
+        Kind::Event if !matches!(about, "Rollout" | "AnalysisRun") => return None,
         Kind::Event => &object["involvedObject"]["name"],
-        Kind::Rollout | Kind::ReplicaSet | Kind::Service | Kind::Ingress => &object["metadata"]["name"],
+        // Of a Deployment that nobody refers to, and of its own ReplicaSets.
+        Kind::ReplicaSet if object["metadata"]["labels"][HASH].is_null() => return None,
+        Kind::Rollout | Kind::ReplicaSet | Kind::Service | Kind::Ingress | Kind::Deployment | Kind::AnalysisRun => {
+            &object["metadata"]["name"]
+        }
     };
     name.as_str()?.split('-').next()
 }
@@ -64,8 +83,11 @@ pub fn view(kind: Kind, object: &Value) -> Value {
             "owned": owned(object),
             "spec": object["spec"],
         }),
+        Kind::Deployment => json!({"size": object["spec"]["replicas"]}),
+        Kind::AnalysisRun => analysis_run(object),
         Kind::Event => {
-            json!(format!("{} {}: {}", text(&object["type"]), text(&object["reason"]), text(&object["message"])))
+            let told = format!("{} {}: {}", text(&object["type"]), text(&object["reason"]), text(&object["message"]));
+            json!({"about": object["involvedObject"]["name"], "told": told})
         }
     }
 }
@@ -87,6 +109,7 @@ fn rollout(object: &Value) -> Value {
         status.retain(|_, value| *value != json!({}));
     }
     let mut spec = object["spec"].clone();
+    timeless(&mut spec);
     if let Some(spec) = spec.as_object_mut() {
         spec.remove("template");
     }
@@ -110,6 +133,56 @@ fn replica_set(object: &Value) -> Value {
     })
 }
 
+/// A count that no measurement reaches while a scenario lasts: such a run goes on until somebody ends it.
+const ENDLESS: u64 = 100;
+
+/// Whether a metric of a run goes on for ever, so that how often it was measured is chance.
+fn endless(metric: &Value) -> bool {
+    let count = &metric["count"];
+    count
+        .as_u64()
+        .or_else(|| count.as_str()?.parse().ok())
+        .map_or(!metric["interval"].is_null(), |count| count >= ENDLESS)
+}
+
+/// Whether a run ends by itself.
+pub fn ends(run: &Value) -> bool {
+    run["spec"]["metrics"].as_array().is_some_and(|metrics| !metrics.iter().any(endless))
+}
+
+fn analysis_run(object: &Value) -> Value {
+    let mut status = object["status"].clone();
+    timeless(&mut status);
+    // Jobs carry the run's own identity in their names.
+    let uid = text(&object["metadata"]["uid"]);
+    let mut status = anonymous(&status, uid, &Hashes::new());
+    let metrics = object["spec"]["metrics"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for result in status["metricResults"].as_array_mut().into_iter().flatten() {
+        if metrics.iter().any(|metric| metric["name"] == result["name"] && endless(metric)) {
+            often(result);
+        }
+    }
+    if metrics.iter().any(endless) {
+        often(&mut status["runSummary"]);
+        often(&mut status["dryRunSummary"]);
+    }
+    json!({"labels": object["metadata"]["labels"], "annotations": object["metadata"]["annotations"], "owned": owned(object),
+        "spec": object["spec"], "status": status})
+}
+
+/// Numbers of measurements become "some", and their list its kinds: how many there are is chance.
+fn often(result: &mut Value) {
+    let Some(fields) = result.as_object_mut() else { return };
+    for key in ["count", "successful", "failed", "inconclusive", "error", "consecutiveSuccess", "consecutiveError"] {
+        if let Some(number) = fields.get_mut(key) {
+            *number = json!("some");
+        }
+    }
+    if let Some(Value::Array(list)) = fields.get_mut("measurements") {
+        list.dedup();
+    }
+}
+
 fn owned(object: &Value) -> Value {
     let owner = &object["metadata"]["ownerReferences"][0];
     json!({"kind": owner["kind"], "name": owner["name"], "controller": owner["controller"], "blocks": owner["blockOwnerDeletion"]})
@@ -121,7 +194,8 @@ fn timeless(value: &mut Value) {
         Value::Object(fields) => {
             for (key, value) in fields {
                 match key.as_str() {
-                    "startTime" | "lastUpdateTime" | "lastTransitionTime" | "abortedAt" | "restartedAt" => {
+                    "startTime" | "lastUpdateTime" | "lastTransitionTime" | "abortedAt" | "restartedAt"
+                    | "restartAt" | "startedAt" | "finishedAt" | "completedAt" | "resumeAt" => {
                         *value = json!("set");
                     }
                     _ => timeless(value),

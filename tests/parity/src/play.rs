@@ -4,19 +4,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 use serinus_tests_lab::api::Api;
 use serinus_tests_lab::wait::{Look, until};
 
-use crate::manifests::{objects, rollout_path, template};
-use crate::normal::{Kind, text};
+use crate::answers::Answers;
+use crate::manifests::{Words, objects, rollout_path, template};
+use crate::normal::{self, Kind, text};
+use crate::pulse::Pulse;
 use crate::record::Record;
-use crate::scenario::{Act, Scenario};
+use crate::scenario::{Act, Scenario, Version};
 
-/// Nothing has changed for so long: all is quiet. Longer than the longest timed pause.
-const QUIET: Duration = Duration::from_secs(6);
-/// The same while the Rollout still says that it progresses.
-const STUCK: Duration = Duration::from_secs(14);
+/// Nothing has changed for so long, or for so many times what the controller takes to answer right now: all is quiet. Longer than the longest
+/// timed pause, and than the longest interval of a metric.
+const LAGS: u32 = 6;
+const QUIET: Duration = Duration::from_secs(3);
+/// The same while something is still on its way: the Rollout says that it progresses, or pods are missing.
+const STUCK: Duration = Duration::from_secs(8);
 /// Longest wait for quiet. Delays before old pods go are 30 s.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -29,6 +34,10 @@ pub struct Side {
     pub namespace: String,
     /// What happened there.
     pub record: Record,
+    /// How slow the controller is.
+    pub pulse: Pulse,
+    /// What web metrics ask.
+    pub answers: Answers,
 }
 
 impl Side {
@@ -47,15 +56,19 @@ impl Side {
         Ok(marks)
     }
 
+    fn words<'a>(&'a self, name: &'a str) -> Words<'a> {
+        Words { name, namespace: &self.namespace, web: &self.answers.address }
+    }
+
     async fn act(&self, scenario: &Scenario, name: &str, act: &Act) -> Result<()> {
         match act {
             Act::Apply => {
-                for object in objects(scenario, &self.namespace, name) {
+                for object in objects(scenario, self.words(name)) {
                     self.api.create(&object.collection, object.body).await?;
                 }
                 Ok(())
             }
-            Act::Ship(version) => self.spec(name, json!({"template": template(name, *version)})).await,
+            Act::Ship(version) => self.ship(scenario, name, *version).await,
             Act::Promote => self.promote(name).await,
             Act::PromoteFull => {
                 let status = &self.rollout(name).await?["status"];
@@ -66,12 +79,42 @@ impl Side {
             }
             Act::Abort => self.status(name, json!({"abort": true})).await,
             Act::Retry => self.status(name, json!({"abort": false})).await,
+            Act::Restart => self.spec(name, json!({"restartAt": now()?})).await,
             Act::Scale(replicas) => self.spec(name, json!({"replicas": replicas})).await,
+            Act::Autoscale(replicas) => {
+                let path = format!("{}/scale", rollout_path(&self.namespace, name));
+                self.api.merge(&path, json!({"spec": {"replicas": replicas}})).await
+            }
             Act::Pause => self.spec(name, json!({"paused": true})).await,
             Act::Unpause => self.spec(name, json!({"paused": false})).await,
-            Act::Steps(steps) => self.spec(name, json!({"strategy": {"canary": {"steps": steps}}})).await,
+            Act::Spec(patch) => self.spec(name, self.words(name).fill(patch)).await,
+            Act::Create(object) => {
+                let object = self.words(name).object(object);
+                self.api.create(&object.collection, object.body).await
+            }
+            Act::Measure(value) => {
+                self.answers.tell(&self.namespace, name, *value);
+                Ok(())
+            }
+            Act::Terminate => self.terminate(name).await,
+            Act::Await(phase) => self.phase(name, phase).await,
             Act::Linger => self.linger(name).await,
         }
+    }
+
+    /// Writes the template of a version to where the Rollout has it from.
+    async fn ship(&self, scenario: &Scenario, name: &str, version: Version) -> Result<()> {
+        let template = template(name, version);
+        let reference = &scenario.spec["workloadRef"];
+        let plural = match text(&reference["kind"]) {
+            "" => return self.spec(name, json!({"template": template})).await,
+            kind => format!("{}s", kind.to_lowercase()),
+        };
+        let (group, patch) = match text(&reference["apiVersion"]) {
+            "v1" => ("api/v1".to_owned(), json!({"template": template})),
+            version => (format!("apis/{version}"), json!({"spec": {"template": template}})),
+        };
+        self.api.merge(&format!("/{group}/namespaces/{}/{plural}/{name}-workload", self.namespace), patch).await
     }
 
     /// As the command line does it (spec 7.1), without `spec.paused`.
@@ -81,23 +124,44 @@ impl Side {
         let paused = status["pauseConditions"].as_array().is_some_and(|list| !list.is_empty());
         let steps = rollout["spec"]["strategy"]["canary"]["steps"].as_array().map_or(0, Vec::len);
         let index = status["currentStepIndex"].as_u64().unwrap_or(0);
+        let next = (index + 1).min(steps as u64);
+        let undecided = status["canary"]["currentStepAnalysisRunStatus"]["status"] == "Inconclusive";
         let patch = match steps {
+            _ if paused && undecided && status["controllerPause"] == true => {
+                json!({"pauseConditions": null, "controllerPause": false, "currentStepIndex": next})
+            }
             _ if paused => json!({"pauseConditions": null}),
             0 => return Ok(()),
-            _ => json!({"pauseConditions": null, "currentStepIndex": (index + 1).min(steps as u64)}),
+            _ => json!({"pauseConditions": null, "currentStepIndex": next}),
         };
         self.status(name, patch).await
+    }
+
+    /// Tells every AnalysisRun to end.
+    async fn terminate(&self, name: &str) -> Result<()> {
+        for (run, _) in self.record.present(name, Kind::AnalysisRun) {
+            let path = format!("{}/{run}", Kind::AnalysisRun.collection(&self.namespace));
+            self.api.merge(&path, json!({"spec": {"terminate": true}})).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the Rollout has a phase.
+    async fn phase(&self, name: &str, wanted: &str) -> Result<()> {
+        until(&format!("phase {wanted}"), PATIENCE, || async {
+            let (phase, status) = self.status_now(name);
+            Ok(if phase == wanted { Look::Done(()) } else { Look::Not(status) })
+        })
+        .await
     }
 
     /// Waits until no ReplicaSet with pods has a deadline any more.
     async fn linger(&self, name: &str) -> Result<()> {
         until("the delays before old pods go", PATIENCE, || async {
-            let collection = Kind::ReplicaSet.collection(&self.namespace);
-            let list = self.api.get(&format!("{collection}?labelSelector=app%3D{name}")).await?.unwrap_or_default();
-            let waiting: Vec<&str> = (list["items"].as_array().into_iter().flatten())
-                .filter(|set| set["spec"]["replicas"] != 0)
-                .filter(|set| !set["metadata"]["annotations"]["scale-down-deadline"].is_null())
-                .map(|set| text(&set["metadata"]["name"]))
+            let sets = self.record.present(name, Kind::ReplicaSet).into_iter();
+            let waiting: Vec<String> = sets
+                .filter(|(_, set)| set["size"] != 0 && !set["annotations"]["scale-down-deadline"].is_null())
+                .map(|(set, _)| set)
                 .collect();
             Ok(if waiting.is_empty() { Look::Done(()) } else { Look::Not(format!("{waiting:?} linger")) })
         })
@@ -108,16 +172,36 @@ impl Side {
     async fn quiet(&self, name: &str, acted: Instant) -> Result<()> {
         until("quiet", PATIENCE, || async {
             let Some(quiet) = self.record.quiet(name) else { return Ok(Look::Not("nothing happened".into())) };
-            let quiet = quiet.min(acted.elapsed());
-            if quiet < QUIET {
+            let (quiet, lags) = (quiet.min(acted.elapsed()), self.pulse.lag() * LAGS);
+            if quiet < QUIET.max(lags) {
                 return Ok(Look::Not("it goes on".into()));
             }
-            let rollout = self.rollout(name).await?;
-            let phase = text(&rollout["status"]["phase"]);
-            let enough = if matches!(phase, "Healthy" | "Paused" | "Degraded") { QUIET } else { STUCK };
-            Ok(if quiet >= enough { Look::Done(()) } else { Look::Not(rollout["status"].to_string()) })
+            let (phase, status) = self.status_now(name);
+            let settled = matches!(phase.as_str(), "Healthy" | "Paused" | "Degraded");
+            let enough = if settled && self.complete(name) { QUIET } else { STUCK };
+            Ok(if quiet >= enough.max(lags) { Look::Done(()) } else { Look::Not(status) })
         })
         .await
+    }
+
+    /// Whether every ReplicaSet has the pods that it wants, and no run is under way that will end by itself.
+    fn complete(&self, name: &str) -> bool {
+        let sets = self.record.present(name, Kind::ReplicaSet);
+        let runs = self.record.present(name, Kind::AnalysisRun);
+        let filled = |set: &Value| {
+            let number = |value: &Value| value.as_i64().unwrap_or(0);
+            number(&set["size"]) == number(&set["existing"]) && number(&set["size"]) == number(&set["available"])
+        };
+        let done =
+            |run: &Value| !normal::ends(run) || !matches!(text(&run["status"]["phase"]), "" | "Pending" | "Running");
+        sets.iter().all(|(_, set)| filled(set)) && runs.iter().all(|(_, run)| done(run))
+    }
+
+    /// Phase and status as the watch last told them.
+    fn status_now(&self, name: &str) -> (String, String) {
+        let rollouts = self.record.present(name, Kind::Rollout);
+        let status = rollouts.first().map_or(&Value::Null, |(_, rollout)| &rollout["status"]);
+        (text(&status["phase"]).to_owned(), status.to_string())
     }
 
     async fn rollout(&self, name: &str) -> Result<Value> {
@@ -135,4 +219,9 @@ impl Side {
     async fn status(&self, name: &str, status: Value) -> Result<()> {
         self.api.merge(&format!("{}/status", rollout_path(&self.namespace, name)), json!({"status": status})).await
     }
+}
+
+/// The present second as the API spells it.
+fn now() -> Result<String> {
+    Ok(Timestamp::now().round(Unit::Second)?.to_string())
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 use serinus_tests_lab::api::Api;
 
-use crate::normal::{Hashes, Kind, learn, scenario_of, view};
+use crate::normal::{Hashes, Kind, learn, scenario_of, text, view};
+use crate::pulse;
 
 /// One change of one object.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Entry {
 struct Story {
     entries: Vec<Entry>,
     hashes: Hashes,
+    /// Everything as it is now.
+    present: BTreeMap<(Kind, String), Value>,
     last: Option<Instant>,
     last_of_all: Option<Instant>,
 }
@@ -53,16 +56,24 @@ impl Record {
     }
 
     async fn follow_kind(self, api: Arc<Api>, namespace: String, kind: Kind) -> Result<()> {
-        let mut watch = api.watch(&format!("{}?watch=true", kind.collection(&namespace))).await?;
-        while let Some(event) = watch.next().await? {
-            self.note(kind, &event);
+        let mut version = String::new();
+        // The API server ends a watch now and then: the next one goes on where it was.
+        loop {
+            let from = format!("{}?watch=true&allowWatchBookmarks=true", kind.collection(&namespace));
+            let mut watch = api.watch(&format!("{from}&resourceVersion={version}")).await?;
+            while let Some(event) = watch.next().await? {
+                ensure!(event["type"] != "ERROR", "the watch on {kind:?} in {namespace}: {}", event["object"]);
+                version = text(&event["object"]["metadata"]["resourceVersion"]).to_owned();
+                if event["type"] != "BOOKMARK" {
+                    self.note(kind, &event);
+                }
+            }
         }
-        bail!("the watch on {kind:?} in {namespace} ended")
     }
 
     fn note(&self, kind: Kind, event: &Value) {
         let object = &event["object"];
-        let Some(scenario) = scenario_of(kind, object) else { return };
+        let Some(scenario) = scenario_of(kind, object).filter(|name| *name != pulse::NAME) else { return };
         let mut stories = self.lock();
         let story = stories.entry(scenario.to_owned()).or_default();
         if kind == Kind::ReplicaSet {
@@ -74,8 +85,12 @@ impl Record {
         if kind == Kind::Event && view.is_none() {
             return;
         }
+        let changed = match &view {
+            Some(view) => story.present.insert((kind, name.clone()), view.clone()).as_ref() != Some(view),
+            None => story.present.remove(&(kind, name.clone())).is_some(),
+        };
         // Argo turns the selector of an aborted canary's Service back and forth until its pods are gone, with an event each time.
-        if !matches!(kind, Kind::Service | Kind::Event) {
+        if changed && !matches!(kind, Kind::Service | Kind::Event) {
             story.last = Some(Instant::now());
         }
         story.last_of_all = Some(Instant::now());
@@ -91,6 +106,13 @@ impl Record {
     /// How long nothing has changed but Services and events; nothing when nothing has happened yet.
     pub fn quiet(&self, scenario: &str) -> Option<Duration> {
         self.lock().get(scenario)?.last.map(|last| last.elapsed())
+    }
+
+    /// All objects of a kind as they are now.
+    pub fn present(&self, scenario: &str, kind: Kind) -> Vec<(String, Value)> {
+        let stories = self.lock();
+        let objects = stories.get(scenario).into_iter().flat_map(|story| &story.present);
+        objects.filter(|((of, _), _)| *of == kind).map(|((_, name), view)| (name.clone(), view.clone())).collect()
     }
 
     /// How many changes there were.

@@ -1,0 +1,130 @@
+//! The events of a scenario, by the object that they are about.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::known;
+use crate::normal::{Hashes, Kind, anonymous, text, words};
+use crate::record::Entry;
+use crate::scenario::Strategy;
+
+/// Events about each object, in order.
+pub type Told = BTreeMap<String, Vec<String>>;
+
+/// As they were recorded in the cluster.
+pub fn recorded(entries: &[Entry]) -> Vec<(String, String)> {
+    let events = entries.iter().filter(|entry| entry.kind == Kind::Event).filter_map(|entry| entry.view.as_ref());
+    events.map(|view| (text(&view["about"]).to_owned(), text(&view["told"]).to_owned())).collect()
+}
+
+/// As the Argo controller's log tells them, by scenario. In the cluster it leaves out those after the first 25 of an object within five minutes.
+pub fn logged(log: &str) -> BTreeMap<String, Vec<(String, String)>> {
+    let mut all: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for fields in log.lines().filter(|line| line.contains(" event_reason=")).map(fields) {
+        let get = |key: &str| fields.get(key).map_or("", String::as_str);
+        let about = ["rollout", "analysisrun", "experiment"].map(get).into_iter().find(|name| !name.is_empty());
+        let (Some(about), Some(scenario)) = (about, about.and_then(|name| name.split('-').next())) else { continue };
+        let kind = if get("level") == "info" { "Normal" } else { "Warning" };
+        let told = format!("{kind} {}: {}", get("event_reason"), get("msg"));
+        all.entry(scenario.to_owned()).or_default().push((about.to_owned(), told));
+    }
+    all
+}
+
+/// The fields of a line of `key=value`, where a value is a word or a text in quotes.
+fn fields(line: &str) -> BTreeMap<&str, String> {
+    let mut fields = BTreeMap::new();
+    let mut rest = line;
+    while let Some((key, after)) = rest.trim_start().split_once('=') {
+        let value;
+        if after.starts_with('"') {
+            // Go's quotes are those of JSON, as far as events need them.
+            let mut values = serde_json::Deserializer::from_str(after).into_iter::<String>();
+            let Some(Ok(text)) = values.next() else { return fields };
+            rest = &after[values.byte_offset()..];
+            value = text;
+        } else {
+            let end = after.find(' ').unwrap_or(after.len());
+            value = after[..end].to_owned();
+            rest = &after[end..];
+        }
+        fields.insert(key, value);
+    }
+    fields
+}
+
+/// In common words, without what is chance.
+pub fn common(strategy: Strategy, events: &[(String, String)], scenario: &str, hashes: &Hashes) -> Told {
+    let mut told = Told::new();
+    for (about, event) in events {
+        let about = words(about, scenario, hashes);
+        let event = anonymous(&Value::String(event.clone()), scenario, hashes);
+        told.entry(about).or_default().extend(known::in_common_words(text(&event)));
+    }
+    if strategy == Strategy::Basic {
+        told.values_mut().for_each(|events| *events = turns(events));
+    }
+    told
+}
+
+const SCALED: &str = "Normal ScalingReplicaSet: ";
+
+/// How sizes follow availability is chance with a basic canary: of the scalings of a ReplicaSet in one direction, with nothing but scalings in between,
+/// one is left, and they stand in the order of their texts.
+fn turns(events: &[String]) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for row in events.chunk_by(|a, b| a.starts_with(SCALED) == b.starts_with(SCALED)) {
+        let mut ways: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+        for (what, from, to) in row.iter().filter_map(|event| scaling(event)) {
+            ways.entry(what).and_modify(|way| way.1 = to).or_insert((from, to));
+        }
+        out.extend(ways.into_iter().map(|(what, (from, to))| format!("{what} from {from} to {to}")));
+        out.extend(row.iter().filter(|event| scaling(event).is_none()).cloned());
+    }
+    out
+}
+
+/// Which way a ReplicaSet was scaled, from where, to where.
+fn scaling(event: &str) -> Option<(&str, &str, &str)> {
+    let (what, sizes) = event.strip_prefix(SCALED).and(event.rsplit_once(" from "))?;
+    let (from, to) = sizes.split_once(" to ")?;
+    Some((what, from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_tells_events_by_scenario() {
+        let log = r#"time="2026-11-24T16:53:35Z" level=info msg="Started syncing rollout" generation=4 namespace=argo rollout=s2
+time="2026-11-24T16:53:35Z" level=warning msg="Rollout \"s2\" aborted" event_reason=RolloutAborted namespace=argo rollout=s2
+time="2026-11-24T16:53:36Z" level=info msg=Done event_reason=AnalysisRunSuccessful analysisrun=s2-abc-2-1 namespace=argo"#;
+        let told = |about: &str, text: &str| (about.to_owned(), text.to_owned());
+        let events = [
+            told("s2", "Warning RolloutAborted: Rollout \"s2\" aborted"),
+            told("s2-abc-2-1", "Normal AnalysisRunSuccessful: Done"),
+        ];
+        assert_eq!(logged(log), BTreeMap::from([("s2".to_owned(), events.to_vec())]));
+    }
+
+    #[test]
+    fn a_basic_canary_tells_its_way_in_larger_steps() {
+        let scaled = |text: &str| format!("{SCALED}Scaled {text}");
+        let events = [
+            scaled("down ReplicaSet a from 4 to 3"),
+            scaled("up ReplicaSet b from 0 to 1"),
+            scaled("down ReplicaSet a from 3 to 1"),
+            "Normal RolloutCompleted: x".to_owned(),
+            scaled("down ReplicaSet a from 1 to 0"),
+        ];
+        let wanted = [
+            scaled("down ReplicaSet a from 4 to 1"),
+            scaled("up ReplicaSet b from 0 to 1"),
+            "Normal RolloutCompleted: x".to_owned(),
+            scaled("down ReplicaSet a from 1 to 0"),
+        ];
+        assert_eq!(turns(&events), wanted);
+    }
+}
