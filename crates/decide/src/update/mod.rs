@@ -10,6 +10,7 @@ mod follow;
 pub mod policy;
 pub mod propose;
 pub mod reference;
+pub mod schedule;
 pub mod tracked;
 pub mod version;
 
