@@ -1,6 +1,7 @@
 //! A workload as updates see it: what people say on it, its images, and how far its own rollout is.
 
 use super::expression::Expression;
+use super::pull::Pull;
 use super::reference::{Reference, with_tag};
 use crate::plan::Kind;
 use serde_json::{Value, json};
@@ -23,6 +24,8 @@ pub struct Tracked {
     pub progress: Progress,
     /// A Rollout that takes its pods from another workload.
     pub refers: bool,
+    /// How its pods get their image; nothing when it is not polled for.
+    pub pull: Option<Box<Pull>>,
 }
 
 /// How far the controller of a workload is with the last change of it.
@@ -59,15 +62,17 @@ impl Tracked {
     pub fn read(kind: Kind, metadata: ObjectMeta, object: &Value) -> Tracked {
         let pods = object.pointer(&format!("/{}/spec", template_path(kind).join("/")));
         let settings = Settings::of(&metadata);
+        let pull = pull(pods, &settings);
         let pods = kept(pods, settings.policy.is_some());
         let progress = progress(kind, &metadata, object);
-        Tracked { kind, metadata, settings, pods, progress, refers: false }
+        Tracked { kind, metadata, settings, pods, progress, refers: false, pull }
     }
 
     /// Of a Rollout. How far it is is told by its status, not by `progress`.
     pub fn of_rollout(rollout: &Rollout) -> Tracked {
         let settings = Settings::of(&rollout.metadata);
         let pods = rollout.spec.template.as_ref().and_then(|template| template.get("spec"));
+        let pull = pull(pods, &settings);
         Tracked {
             kind: Kind::Rollout,
             pods: kept(pods, settings.policy.is_some()),
@@ -75,6 +80,7 @@ impl Tracked {
             metadata: rollout.metadata.clone(),
             progress: Progress::Unseen,
             refers: rollout.spec.workload_ref.is_some(),
+            pull,
         }
     }
 
@@ -162,6 +168,10 @@ fn template_path(kind: Kind) -> &'static [&'static str] {
         Kind::CronJob => &["spec", "jobTemplate", "spec", "template"],
         _ => &["spec", "template"],
     }
+}
+
+fn pull(pods: Option<&Value>, settings: &Settings) -> Option<Box<Pull>> {
+    (settings.polls && settings.policy.is_some()).then(|| Box::new(Pull::of(pods.unwrap_or(&Value::Null))))
 }
 
 /// Only what holds images, and nothing of a workload that nobody tracks.
