@@ -50,6 +50,17 @@ registry() {
   touch "$RUN/registry/filled-$IMAGES"
 }
 
+# pack FILE NAME:TAG: for what is to run as a pod without a build of an image.
+pack() {
+  local archive
+  if [ ! -f "${1:-}" ] || [ -z "${2:-}" ]; then die "usage: lab pack FILE NAME:TAG"; fi
+  alive registry > /dev/null || die "the registry of $LAB_NAME is not up; run: lab node"
+  archive=$RUN/packed.tar
+  python3 "$HERE/images/make_images.py" pack "$1" "docker.io/$2" "$archive"
+  skopeo copy -q --insecure-policy --dest-tls-verify=false "docker-archive:$archive" "docker://127.0.0.1:$REGISTRY_PORT/$2"
+  rm -f "$archive"
+}
+
 # runc, not crun: crun refuses a mixed cgroup v1/v2. restrict_oom_score_adj: works without CAP_SYS_RESOURCE, as in a container.
 containerd_config() {
   cat << EOC

@@ -51,8 +51,10 @@ pub struct ImageUpdateSpec {
     /// What proposed it.
     pub source: Source,
     /// Counts proposals of the same change, from 0.
+    #[schemars(with = "i32", range(min = 0))]
     pub round: u32,
     /// Votes that are needed.
+    #[schemars(with = "i32", range(min = 0))]
     pub required_approvals: u32,
     /// After this no vote counts; absent when none is needed.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -43,7 +43,10 @@ impl Controller {
 
     /// The same, with further flags.
     pub fn start_with(which: Which, namespace: &str, flags: &[&str]) -> Result<Self> {
-        let kubeconfig = settings::kubeconfig()?;
+        let kubeconfig = match which {
+            Which::Argo => settings::kubeconfig()?,
+            Which::Serinus => settings::controllers_kubeconfig()?,
+        };
         let log = env::temp_dir().join(format!("controller-{namespace}.log"));
         let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let mut command = match which {

@@ -98,10 +98,11 @@ impl Scene {
         load.settles(&format!("about {weight} % of {version}"), |recent| near(recent.share(version))).await
     }
 
-    /// Waits until only ReplicaSets of `version` have pods.
+    /// Waits until only ReplicaSets of `version` have pods; other pods of the namespace do not count.
     pub async fn until_only(&self, version: &str) -> Result<()> {
         until(&format!("only pods of {version}"), PATIENCE, || async {
-            let pods = self.list("/api/v1", "pods").await?;
+            let mut pods = self.list("/api/v1", "pods").await?;
+            pods.retain(|pod| !pod["metadata"]["labels"]["rollouts-pod-template-hash"].is_null());
             let images: Vec<String> = pods.iter().map(|pod| image(&pod["spec"]).to_owned()).collect();
             let others = images.iter().filter(|image| !image.ends_with(&format!(":{version}"))).count();
             Ok(if others == 0 && !images.is_empty() { Look::Done(()) } else { Look::Not(format!("{images:?}")) })

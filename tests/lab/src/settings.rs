@@ -12,6 +12,17 @@ pub fn kubeconfig() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The kubeconfig of our controller: `SERINUS_KUBECONFIG`, which has the rights of the chart and no more, or else the lab's.
+pub fn controllers_kubeconfig() -> Result<PathBuf> {
+    env::var_os("SERINUS_KUBECONFIG").map_or_else(kubeconfig, |path| Ok(PathBuf::from(path)))
+}
+
+/// Name and tag of the image that `lab/lab pack` made of the binary.
+pub fn image() -> Result<(String, String)> {
+    let variable = |name| env::var(name).with_context(|| format!("{name} is not set; run: lab/suite chart"));
+    Ok((variable("LAB_SERINUS_IMAGE")?, variable("LAB_SERINUS_TAG")?))
+}
+
 /// `host:port` of the ingress data plane, from `LAB_INGRESS`.
 pub fn ingress() -> Result<String> {
     let url = env::var("LAB_INGRESS")
