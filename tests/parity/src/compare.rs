@@ -160,20 +160,22 @@ fn differ(path: &str, argo: &Value, ours: &Value, found: &mut Vec<Difference>) {
 
 /// Events that only one of them told, or told at another place in the order.
 fn events(part: &str, argo: &[String], ours: &[String], found: &mut Vec<Difference>) {
-    let (mut left, mut right) = (argo.iter().peekable(), ours.iter().peekable());
-    let none = || "-".to_owned();
-    for common in common(argo, ours) {
-        for event in std::iter::from_fn(|| left.next_if(|event| *event != common)) {
-            found.push(Difference { part: part.to_owned(), argo: event.clone(), ours: none() });
-        }
-        for event in std::iter::from_fn(|| right.next_if(|event| *event != common)) {
-            found.push(Difference { part: part.to_owned(), argo: none(), ours: event.clone() });
-        }
-        left.next();
-        right.next();
+    let common = common(argo, ours);
+    let (left, mut right) = (without(argo, &common), without(ours, &common));
+    for event in left {
+        let (name, ours) = match right.iter().position(|other| *other == event) {
+            Some(at) => (format!("place among the {part}"), right.remove(at)),
+            None => (part.to_owned(), "-".to_owned()),
+        };
+        found.push(Difference { part: name, argo: event, ours });
     }
-    found.extend(left.map(|event| Difference { part: part.to_owned(), argo: event.clone(), ours: none() }));
-    found.extend(right.map(|event| Difference { part: part.to_owned(), argo: none(), ours: event.clone() }));
+    found.extend(right.into_iter().map(|ours| Difference { part: part.to_owned(), argo: "-".to_owned(), ours }));
+}
+
+/// What is left of a list without a subsequence.
+fn without(list: &[String], common: &[&String]) -> Vec<String> {
+    let mut common = common.iter().peekable();
+    list.iter().filter(|event| common.next_if(|next| **next == *event).is_none()).cloned().collect()
 }
 
 /// The longest common subsequence.
@@ -264,5 +266,8 @@ mod tests {
         let side = |events| History { events, ..history("s1", &[], &[0], &hashes) };
         let found = compare(Strategy::Nginx, &side(&argo), &side(&ours));
         assert_eq!(found, [vec![difference("events", "a", "-"), difference("events", "-", "d")]]);
+        let (argo, ours) = (told(&["a", "b", "c"]), told(&["c", "a", "b"]));
+        let found = compare(Strategy::Nginx, &side(&argo), &side(&ours));
+        assert_eq!(found, [vec![difference("place among the events", "c", "c")]]);
     }
 }

