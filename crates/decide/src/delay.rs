@@ -70,7 +70,7 @@ pub fn after_abort(pass: &mut Pass<'_>, index: usize, seconds: i64) -> bool {
             }
             pass.scale(index, size)
         }
-        Some(_) => pass.scale_after_abort(index, 0),
+        Some(_) => pass.scale(index, 0),
         None if size == 0 => pass.scale(index, 0),
         None => {
             pass.scale(index, size);

@@ -22,9 +22,9 @@ pub fn wanted_hash(rollout: &Rollout) -> String {
     hash::pod_template(rollout.spec.template.as_ref().unwrap_or(&nothing), rollout.status.collision_count)
 }
 
-/// Hash of the steps; empty when there are none.
+/// Hash of the steps. An empty list counts as none: the peer does not write it back.
 pub fn steps_hash(rollout: &Rollout) -> String {
-    let steps = rollout.canary().and_then(|canary| canary.steps.as_ref());
+    let steps = rollout.canary().and_then(|canary| canary.steps.as_ref()).filter(|steps| !steps.is_empty());
     let steps = steps.map(|steps| serde_json::to_value(steps).unwrap_or(Value::Null));
     hash::steps(steps.as_ref())
 }

@@ -137,17 +137,10 @@ impl<'a> Pass<'a> {
         self.write(Kind::Rollout, &seen.rollout.metadata, Op::Patch(patch));
     }
 
-    /// Sets size and `desired-replicas` of a set, where they differ; says whether the size changed.
+    /// Sets size and `desired-replicas` of a set, where they differ; says whether the size changed. A set that is scaled to 0 loses its deadline, but
+    /// not while an abort is waited out: then the deadline shows when the set went.
     pub fn scale(&mut self, index: usize, size: i32) -> bool {
-        self.resize(index, size, false)
-    }
-
-    /// The same, but a set that is scaled to 0 keeps its deadline: the canary of an aborted update shows with it when it went.
-    pub fn scale_after_abort(&mut self, index: usize, size: i32) -> bool {
-        self.resize(index, size, true)
-    }
-
-    fn resize(&mut self, index: usize, size: i32, keeps_deadline: bool) -> bool {
+        let keeps_deadline = self.strategy().delays_on_abort(self);
         let wanted = self.replicas();
         let Some(set) = self.sets.all.get_mut(index) else { return false };
         let from = set.replicas;

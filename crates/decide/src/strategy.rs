@@ -45,6 +45,14 @@ impl Strategy {
         }
     }
 
+    /// The update is aborted, and its pods stay for a while (spec 2.3.6).
+    pub fn delays_on_abort(self, pass: &Pass<'_>) -> bool {
+        match self {
+            Strategy::Canary => canary::scale::delays_on_abort(pass),
+            Strategy::BlueGreen => bluegreen::scale::delays_on_abort(pass),
+        }
+    }
+
     /// Pods that may be missing.
     pub fn max_unavailable(self, pass: &Pass<'_>) -> i32 {
         match self {

@@ -330,6 +330,25 @@ fn a_third_version_takes_the_preview_over() {
 }
 
 #[test]
+fn sets_that_go_while_an_abort_lasts_keep_their_deadlines() {
+    for (aborted, kept) in [(false, 0), (true, 2)] {
+        let mut world = waiting(json!({}));
+        set_image(&mut world, "web:3");
+        let _ = world.rest();
+        world.settle_pods();
+        let _ = world.rest();
+        if aborted {
+            abort(&mut world, true);
+        }
+        let _ = world.rest();
+        let _ = pass_time(&mut world, 31);
+        let gone = world.seen.replica_sets.iter().filter(|set| set.spec.replicas == Some(0));
+        let marked = gone.filter(|set| set.metadata.annotations.contains_key("scale-down-deadline"));
+        assert_eq!(marked.count(), kept, "aborted: {aborted}");
+    }
+}
+
+#[test]
 fn no_more_old_sets_linger_than_asked_for() {
     for (limit, left) in [(0, of(&[("web:3", 5)])), (1, of(&[("web:2", 5), ("web:3", 5)]))] {
         let mut world = blue_green(json!({"scaleDownDelaySeconds": 3600, "scaleDownDelayRevisionLimit": limit}));

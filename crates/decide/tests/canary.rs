@@ -325,3 +325,16 @@ fn a_restart_evicts_old_pods_a_few_at_a_time() {
     assert_eq!(world.phase(), "Healthy");
     assert_eq!(world.seen.rollout.status.restarted_at, world.seen.rollout.spec.restart_at);
 }
+
+#[test]
+fn empty_steps_are_none() {
+    let hash = |steps: Value| {
+        let mut world = basic(steps);
+        world.run();
+        let status = &world.seen.rollout.status;
+        (status.current_step_hash.clone(), status.current_step_index)
+    };
+    // As the peer writes it.
+    assert_eq!(hash(json!([])), ("5ffbfbbd64".to_string(), None));
+    assert_eq!(hash(json!([])), hash(Value::Null));
+}

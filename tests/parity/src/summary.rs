@@ -63,7 +63,8 @@ impl Summary {
         self.fine == self.total() && self.played > 0
     }
 
-    fn total(&self) -> usize {
+    /// How many there were.
+    pub fn total(&self) -> usize {
         self.played + self.broken.len()
     }
 }

@@ -88,7 +88,7 @@ fn abort_delay(pass: &Pass<'_>) -> Option<i64> {
 }
 
 /// The new set of an aborted update goes, after a while (spec 2.3.6).
-fn delays_on_abort(pass: &Pass<'_>) -> bool {
+pub fn delays_on_abort(pass: &Pass<'_>) -> bool {
     let separate = pass.sets.stable_set().is_some() && !pass.sets.new_is_stable();
     pass.aborted() && separate && abort_delay(pass).is_some()
 }

@@ -211,6 +211,7 @@ fn promotion() -> Vec<Scenario> {
         add(site, "lasting", auto(), "undo", &[SHIP, Ship(Version::Good(1))]);
         add(site, "lasting", auto(), "fail", &[SHIP, FAIL]);
         add(site, "lasting", auto(), "terminate", &[SHIP, Terminate]);
+        add(site, "once", auto(), "pass,back", &[SHIP, FAIL, Ship(Version::Good(1))]);
         add(site, "job", auto(), "pass", &[SHIP]);
         add(site, "bad-job", auto(), "fail", &[SHIP]);
         add(site, "once", manual(), "pass", &[SHIP, Promote]);

@@ -49,7 +49,7 @@ fn before_the_switch() -> Vec<(&'static str, Vec<Act>)> {
         ("stuck third,abort", vec![Ship(Stuck(3)), Abort]),
         ("up", vec![Scale(7), Promote]),
         ("down", vec![Scale(2), Promote]),
-        ("pause,unpause", vec![Pause, Promote, Unpause]),
+        ("pause,unpause", vec![Pause, Unpause, Promote]),
         ("restart", vec![Restart, Promote]),
     ]
 }
