@@ -6,9 +6,9 @@
 use crate::lens::{Lens, Watched};
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::Event;
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::watch;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::Notify;
 
 /// Names under which an object is found.
 pub type Keys<K> = fn(&<K as Watched>::Value) -> Vec<String>;
@@ -19,7 +19,38 @@ type Index<K> = HashMap<String, HashSet<ObjectRef<Lens<K>>>>;
 pub struct Cache<K: Watched> {
     store: Store<Lens<K>>,
     index: Arc<RwLock<Index<K>>>,
-    complete: watch::Receiver<bool>,
+    complete: Arc<Complete>,
+}
+
+/// Whether there was a complete list, and who waits for the first: they hear of it in the order in which they began to wait.
+#[derive(Default)]
+struct Complete {
+    state: Mutex<Filling>,
+    news: Notify,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Filling {
+    #[default]
+    Before,
+    Complete,
+    /// The watch ended before.
+    Never,
+}
+
+impl Complete {
+    fn state(&self) -> Filling {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From `Before` there is one way.
+    fn becomes(&self, next: Filling) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *state == Filling::Before {
+            *state = next;
+            self.news.notify_waiters();
+        }
+    }
 }
 
 impl<K: Watched> Clone for Cache<K> {
@@ -57,7 +88,13 @@ impl<K: Watched> Cache<K> {
     /// Waits for the first complete list. False when the watch has ended before. Any number may wait: kube-runtime's store
     /// wakes only the last of them.
     pub async fn ready(&self) -> bool {
-        self.complete.clone().wait_for(|complete| *complete).await.is_ok()
+        loop {
+            let news = self.complete.news.notified();
+            match self.complete.state() {
+                Filling::Before => news.await,
+                state => return state == Filling::Complete,
+            }
+        }
     }
 }
 
@@ -74,15 +111,19 @@ pub struct Feed<K: Watched> {
     writer: kube::runtime::reflector::store::Writer<Lens<K>>,
     cache: Cache<K>,
     keys: Keys<K>,
-    complete: watch::Sender<bool>,
+}
+
+impl<K: Watched> Drop for Feed<K> {
+    fn drop(&mut self) {
+        self.cache.complete.becomes(Filling::Never);
+    }
 }
 
 impl<K: Watched> Feed<K> {
     /// An empty cache that is found by `keys`.
     pub fn new(keys: Keys<K>) -> Feed<K> {
         let (store, writer) = store();
-        let (complete, seen) = watch::channel(false);
-        Feed { writer, cache: Cache { store, index: Arc::default(), complete: seen }, keys, complete }
+        Feed { writer, cache: Cache { store, index: Arc::default(), complete: Arc::default() }, keys }
     }
 
     /// The read side.
@@ -92,7 +133,7 @@ impl<K: Watched> Feed<K> {
 
     /// Lets the cache count as complete, and empty, if it never was complete.
     pub fn be_empty_unless_ready(&mut self) {
-        if !*self.complete.borrow() {
+        if self.cache.complete.state() == Filling::Before {
             self.take(Event::Init);
             self.take(Event::InitDone);
         }
@@ -123,24 +164,30 @@ impl<K: Watched> Feed<K> {
 
     /// A complete list replaces what was there.
     fn swap(&mut self) -> Vec<Change<K>> {
-        let mut before: HashMap<_, _> =
-            self.cache.store.state().into_iter().map(|object| (ObjectRef::from_obj(&*object), object)).collect();
+        let mut before: BTreeMap<_, _> = self.in_order().map(|object| (place(&object), object)).collect();
         self.writer.apply_watcher_event(&Event::InitDone);
         let mut changes = Vec::new();
-        for object in self.cache.store.state() {
+        for object in self.in_order() {
             let reference = ObjectRef::from_obj(&*object);
-            let old = before.remove(&reference);
+            let old = before.remove(&place(&object));
             let same = old.as_ref().is_some_and(|old| old.meta().resource_version == object.meta().resource_version);
             if !same {
                 changes.push(self.put(&reference, old));
             }
         }
-        for (reference, old) in before {
-            changes.push(self.put(&reference, Some(old)));
+        for old in before.into_values() {
+            changes.push(self.put(&ObjectRef::from_obj(&*old), Some(old)));
         }
         // Only now: whoever waits also looks things up by the index.
-        self.complete.send_replace(true);
+        self.cache.complete.becomes(Filling::Complete);
         changes
+    }
+
+    /// All objects in the order of their names: what they wake is woken in the same order each time.
+    fn in_order(&self) -> std::vec::IntoIter<Arc<Lens<K>>> {
+        let mut all = self.cache.store.state();
+        all.sort_by_cached_key(|object| place(object));
+        all.into_iter()
     }
 
     fn put(&self, reference: &ObjectRef<Lens<K>>, before: Option<Arc<Lens<K>>>) -> Change<K> {
@@ -159,6 +206,10 @@ impl<K: Watched> Feed<K> {
         }
         Change { before, after }
     }
+}
+
+fn place<K: Watched>(object: &Lens<K>) -> (String, String) {
+    (object.meta().namespace.clone(), object.meta().name.clone())
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! subject.
 
 use crate::memory::Memory;
+use crate::queue::Action;
 use crate::write::{Carried, Outcome};
-use kube::runtime::controller::Action;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct Concluded {
 
 impl Concluded {
     fn good(pause: Duration) -> Concluded {
-        Concluded { action: Action::requeue(pause), failed: false, complaint: None }
+        Concluded { action: Action::After(pause), failed: false, complaint: None }
     }
 }
 
@@ -58,7 +58,7 @@ where
             tracing::warn!(%subject, text, "refused");
             memory.of(subject, |remembered| remembered.failed());
             let complaint = complaint(memory, subject, &text);
-            Concluded { action: Action::requeue(AFTER_REFUSAL), failed: true, complaint }
+            Concluded { action: Action::After(AFTER_REFUSAL), failed: true, complaint }
         }
         Outcome::Trouble(text, later) => trouble(memory, subject, &text, later),
     }
@@ -72,7 +72,7 @@ where
     let (pause, failures) = memory.of(subject, |remembered| (remembered.failed(), remembered.failures));
     tracing::warn!(%subject, text, failures, "tries again");
     let complaint = (failures == WORTH_AN_EVENT).then(|| complaint(memory, subject, text)).flatten();
-    Concluded { action: Action::requeue(pause.max(later.unwrap_or_default())), failed: true, complaint }
+    Concluded { action: Action::After(pause.max(later.unwrap_or_default())), failed: true, complaint }
 }
 
 fn complaint<S: Clone + Eq + Hash>(memory: &Memory<S>, subject: &S, text: &str) -> Option<String> {

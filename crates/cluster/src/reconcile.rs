@@ -6,16 +6,15 @@ use crate::fresh::Freshness;
 use crate::lens::{Lens, ReplicaSets, Rollouts};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::queue::Action;
 use crate::seen;
 use crate::watches::{Caches, Subject};
 use crate::write::{Carried, carry_out};
 use crate::{Clock, Error};
 use jiff::Timestamp;
-use kube::runtime::controller::Action;
 use kube::{Api, Client};
 use serinus_decide::{Note, NoteType, Plan, Seen};
 use serinus_wire::Rollout;
-use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,23 +35,23 @@ pub(crate) struct Pass {
     pub resync: Duration,
 }
 
-/// The pass as kube-runtime's queue calls it.
+/// The pass as the queue calls it.
 ///
 /// The queue took `queued` out of the cache before this pass began. By now the cache may be ahead of it, and a decision on the
 /// older object would only earn a conflict: the pass takes it out anew, after the caches are known to be fresh.
-pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> Result<Action, Infallible> {
+pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> Action {
     let subject = Subject::from_obj(&*queued);
     let began = Instant::now();
     let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
         Freshness::Wait(left) => {
             pass.metrics.stale();
-            return Ok(Action::requeue(left));
+            return Action::After(left);
         }
         Freshness::Fresh => false,
         Freshness::Overdue => true,
     };
     let meta = queued.meta();
-    let Some(lens) = pass.caches.rollouts.get(&meta.namespace, &meta.name) else { return Ok(Action::await_change()) };
+    let Some(lens) = pass.caches.rollouts.get(&meta.namespace, &meta.name) else { return Action::OnChange };
     let seen = if overdue {
         tracing::info!(%subject, "the caches lag behind: reads directly");
         let seen = seen::see(pass.client.clone(), &meta.namespace, &meta.name).await;
@@ -70,7 +69,7 @@ pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> R
     let seen = seen.map(|seen| Seen { in_the_way, ..seen });
     let (action, failed) = pass.decide_on(&subject, seen, &lens).await;
     pass.metrics.reconciled(&lens.meta().namespace, &lens.meta().name, began.elapsed(), failed);
-    Ok(action)
+    action
 }
 
 impl Pass {
@@ -79,7 +78,7 @@ impl Pass {
         let seen = match seen {
             Ok(seen) => seen,
             // It went between the event and the reading.
-            Err(Error::NoRollout { .. }) => return (Action::await_change(), false),
+            Err(Error::NoRollout { .. }) => return (Action::OnChange, false),
             Err(error) => return self.trouble(subject, &lens.value, &error.to_string(), None),
         };
         self.announce(subject, &seen.rollout);

@@ -4,12 +4,13 @@ use crate::cache::Change;
 use crate::events::{self, About, Events};
 use crate::health::{Pages, Stage, serve};
 use crate::leader::{Leader, LeaseOptions};
-use crate::lens::{AnalysisRuns, Lens, Rollouts, Services, Watched};
+use crate::lens::{AnalysisRuns, Rollouts, Services};
 use crate::measure::{Measure, Transport};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::middle::counted;
 use crate::orphans::{Orphans, give_back};
+use crate::queue::work;
 use crate::reconcile::{Decide, Pass, reconcile};
 use crate::runs::{self, Pending, RunPass, RunRef};
 use crate::transport::Http;
@@ -17,17 +18,14 @@ use crate::update::watches::Waker;
 use crate::update::{Updates, Updating};
 use crate::watches::{Caches, Scope, Subject, Told, watches};
 use crate::{Clock, Error, SystemClock};
+use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::future::OptionFuture;
-use futures::{FutureExt, StreamExt, stream};
 use kube::Client;
-use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{applier, watcher};
+use kube::runtime::watcher;
 use serinus_decide::{Note, NoteType};
 use serinus_wire::keys;
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -35,8 +33,6 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long running passes may take to finish after the stop.
-const FINISH: Duration = Duration::from_secs(25);
 /// How long queued events may take to be written after the stop.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -125,6 +121,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
 
     let mut leader = lease.map(|lease| Leader::new(&client, lease, clock.clone()));
     tokio::select! {
+        biased;
         () = stop.cancelled() => return Ok(()),
         ready = compete(leader.as_mut(), &caches, &pages, &mut queued, &mut queued_runs) => if !ready { return Err(Error::Ended("a watch")) },
     }
@@ -155,6 +152,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
         }
     };
     let ended = tokio::select! {
+        biased;
         ((), (), _) = work => Ok(()),
         error = lost => Err(error),
     };
@@ -196,38 +194,9 @@ async fn compete(
         futures::join!(rollouts, runs)
     };
     tokio::select! {
+        biased;
         ready = both => ready,
         _ = drained => false,
-    }
-}
-
-/// Passes over the objects of one kind as the queue asks for them, until the stop and the end of those that run.
-pub(crate) async fn work<K: Watched, P, F>(
-    reconcile: fn(Arc<Lens<K>>, Arc<P>) -> F,
-    store: Store<Lens<K>>,
-    pass: Arc<P>,
-    threads: u16,
-    queued: UnboundedReceiver<ObjectRef<Lens<K>>>,
-    stop: &CancellationToken,
-) where
-    F: Future<Output = Result<Action, Infallible>> + Send + 'static,
-    P: Send + Sync + 'static,
-{
-    let all: Vec<_> = store.state().iter().map(|lens| ObjectRef::from_obj(&**lens)).collect();
-    let stopped = stop.clone();
-    let queue = stream::iter(all).chain(queued).map(Ok::<_, Infallible>).take_until(stopped.cancelled_owned());
-    let never = |_: Arc<Lens<K>>, error: &Infallible, _: Arc<P>| -> Action { match *error {} };
-    let config = Config::default().concurrency(threads);
-    let passes = applier(move |lens, pass| reconcile(lens, pass).boxed(), never, pass, store, queue, config);
-    // A subject that is gone by the time it is its turn is no error worth a word.
-    let passes = passes.for_each(|_| std::future::ready(()));
-    let overdue = async {
-        stop.cancelled().await;
-        tokio::time::sleep(FINISH).await;
-    };
-    tokio::select! {
-        () = passes => {}
-        () = overdue => tracing::warn!("stops although a pass has not finished"),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::fresh::Freshness;
 use crate::lens::{AnalysisRuns, Jobs, Lens};
 use crate::measure::Measure;
 use crate::memory::Memory;
+use crate::queue::Action;
 use crate::watches::{Caches, key};
 use crate::write::{Carried, Outcome, carry_out};
 use crate::{Clock, Error};
@@ -13,7 +14,6 @@ use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 use serinus_decide::analysis::{Answer, Ask, Seen, decide, secrets};
@@ -21,7 +21,6 @@ use serinus_wire::analysis::SecretKeyRef;
 use serinus_wire::k8s::Job;
 use serinus_wire::{AnalysisRun, keys};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -71,29 +70,29 @@ pub(crate) struct RunPass {
     pub resync: Duration,
 }
 
-/// The look as kube-runtime's queue calls it.
-pub(crate) async fn reconcile(queued: Arc<Lens<AnalysisRuns>>, pass: Arc<RunPass>) -> Result<Action, Infallible> {
+/// The look as the queue calls it.
+pub(crate) async fn reconcile(queued: Arc<Lens<AnalysisRuns>>, pass: Arc<RunPass>) -> Action {
     let subject = RunRef::from_obj(&*queued);
     let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
-        Freshness::Wait(left) => return Ok(Action::requeue(left)),
+        Freshness::Wait(left) => return Action::After(left),
         Freshness::Fresh => false,
         Freshness::Overdue => true,
     };
     let meta = queued.meta();
     let Some(lens) = pass.caches.analysis_runs.get(&meta.namespace, &meta.name) else {
-        return Ok(Action::await_change());
+        return Action::OnChange;
     };
     let (run, jobs) = if overdue {
         match pass.read_directly(&lens.value).await {
             Ok(Some(read)) => read,
-            Ok(None) => return Ok(Action::await_change()),
-            Err(error) => return Ok(pass.trouble(&subject, &error.to_string(), None)),
+            Ok(None) => return Action::OnChange,
+            Err(error) => return pass.trouble(&subject, &error.to_string(), None),
         }
     } else {
         let jobs = pass.caches.jobs.find(&jobs_of(&lens.meta().uid));
         (lens.value.clone(), jobs.iter().map(|job| job.value.clone()).collect())
     };
-    Ok(pass.look(&subject, run, jobs).await)
+    pass.look(&subject, run, jobs).await
 }
 
 impl RunPass {
@@ -175,16 +174,16 @@ impl RunPass {
             Outcome::Done => {
                 self.memory.of(subject, |remembered| remembered.succeeded());
                 let until = wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
-                Action::requeue(until)
+                Action::After(until)
             }
             Outcome::Conflict(text) => {
                 tracing::debug!(%subject, text, "somebody else was faster: looks again");
-                Action::requeue(self.memory.of(subject, |remembered| remembered.failed()))
+                Action::After(self.memory.of(subject, |remembered| remembered.failed()))
             }
             Outcome::Refused(text) => {
                 tracing::warn!(%subject, text, "refused");
                 self.memory.of(subject, |remembered| remembered.failed());
-                Action::requeue(AFTER_REFUSAL)
+                Action::After(AFTER_REFUSAL)
             }
             Outcome::Trouble(text, later) => self.trouble(subject, &text, later),
         }
@@ -193,7 +192,7 @@ impl RunPass {
     fn trouble(&self, subject: &RunRef, text: &str, later: Option<Duration>) -> Action {
         let pause = self.memory.of(subject, |remembered| remembered.failed());
         tracing::warn!(%subject, text, "tries again");
-        Action::requeue(pause.max(later.unwrap_or_default()))
+        Action::After(pause.max(later.unwrap_or_default()))
     }
 
     fn until(&self, wake: Timestamp) -> Duration {

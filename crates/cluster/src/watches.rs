@@ -7,6 +7,7 @@ use crate::lens::{
     AnalysisRuns, AnalysisTemplates, ClusterTemplates, Deployments, EndpointSlices, Ingresses, Jobs, Lens,
     PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
 };
+use crate::pauses::Pauses;
 use crate::runs::{self, RunRef};
 use crate::update::watches::image_keys;
 use futures::channel::mpsc::UnboundedSender;
@@ -333,7 +334,7 @@ pub(crate) async fn drive<K: Watched>(
     told: impl Told,
     mut on_change: impl FnMut(&Change<K>) + Send,
 ) {
-    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+    let mut events = std::pin::pin!(watcher(api, config).backoff(Pauses::of(K::KIND)));
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => feed.take(event).iter().for_each(&mut on_change),

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use support::storm::{Dice, Stormy};
+use support::storm::{Dice, Log, Stormy};
 use support::story::{self, PARTS, Part};
 use support::{ENDPOINT_SLICE, INGRESS, NS, Running, Tap, World, seed, text};
 use tokio::time::Instant;
@@ -71,15 +71,16 @@ enum Crew {
 }
 
 /// One chapter in the weather of one seed; what went wrong.
-fn weather(chapters: &[Chapter], seed: u64) -> Result<(), String> {
+fn weather(chapters: &[Chapter], seed: u64, log: &Log) -> Result<(), String> {
     let chapter = &chapters[usize::try_from(seed).unwrap() % chapters.len()];
     let dice = Dice::new(seed);
     let crew = [Crew::Mortal, Crew::Rivals, Crew::Twins][usize::try_from(dice.below(3)).unwrap()];
     let told = runtime().block_on(async {
         let world = World::of(&chapter.before);
         tokio::select! {
+            biased;
             told = tell(&world, chapter) => told,
-            () = work(&world, crew, &dice) => unreachable!("controllers never end"),
+            () = work(&world, crew, &dice, log) => unreachable!("controllers never end"),
             lost = sent_to_nobody(&world) => Err(lost),
         }
     });
@@ -103,8 +104,9 @@ async fn tell(world: &World, chapter: &Chapter) -> Result<(), String> {
     }
 }
 
-async fn work(world: &World, crew: Crew, dice: &Dice) {
-    let stormy = |dice: &Dice| Stormy::new(world.model.service(), dice.clone());
+async fn work(world: &World, crew: Crew, dice: &Dice, log: &Log) {
+    let began = Instant::now();
+    let stormy = |dice: &Dice| Stormy::new(world.model.service(), dice.clone(), log.clone(), began);
     match crew {
         Crew::Mortal => loop {
             let one = world.start_over(DECIDE, stormy(dice), |_| {});
@@ -167,6 +169,27 @@ fn canary_weight(world: &World) -> i64 {
     text(&ingress, "/metadata/annotations/nginx.ingress.kubernetes.io~1canary-weight").parse().unwrap_or(0)
 }
 
+#[test]
+fn a_seed_repeats_itself() {
+    let chapters = chapters();
+    for seed in 0..std::env::var("FAULT_SEEDS").ok().map_or(12, |text| text.parse().unwrap()) {
+        let logs = [Log::default(), Log::default()];
+        let ends = logs.each_ref().map(|log| weather(&chapters, seed, log));
+        let [first, second] = logs.map(|log| log.lines());
+        let differs = first.iter().zip(&second).position(|(first, second)| first != second);
+        if let Some(at) = differs {
+            panic!(
+                "seed {seed} takes another way after {} requests:\n{}\n{}\n{}",
+                at,
+                first[at.saturating_sub(6)..at].join("\n"),
+                first[at],
+                second[at]
+            );
+        }
+        assert_eq!((first.len(), &ends[0]), (second.len(), &ends[1]), "seed {seed}");
+    }
+}
+
 #[ignore = "open finding: about one seed in a hundred ends otherwise, and not on every run of the same seed; run it with --ignored"]
 #[test]
 fn in_every_weather_the_story_ends_the_same() {
@@ -186,7 +209,9 @@ fn in_every_weather_the_story_ends_the_same() {
                     if seed >= seeds.end {
                         return;
                     }
-                    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| weather(&chapters, seed)));
+                    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                        weather(&chapters, seed, &Log::default())
+                    }));
                     let told = told.unwrap_or_else(|panic| Err(format!("seed {seed}: {}", support::said(&*panic))));
                     if let Err(why) = told {
                         wrong.lock().unwrap().push(why);

@@ -23,6 +23,7 @@ mod names;
 mod object;
 mod patch;
 mod pods;
+mod pulse;
 mod read;
 mod route;
 mod selector;

@@ -7,6 +7,7 @@ use crate::history::Write;
 use crate::object::Fields;
 use crate::patch::PatchType;
 use crate::pods::{PodRunner, Pretend};
+use crate::pulse::{Beat, Follower, Pulse};
 use crate::service::ApiService;
 use crate::state::State;
 use crate::verbs::{DeleteOptions, Options, Part, Target};
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// A small Kubernetes in memory. Cheap to clone: all clones are the same cluster.
 #[derive(Clone)]
@@ -26,22 +26,9 @@ struct Inner {
     runner: Mutex<Box<dyn PodRunner>>,
     hook: Mutex<Option<Hook>>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
-    pulse: watch::Sender<Pulse>,
+    pulse: Beat,
     calls: AtomicU64,
     writes: AtomicU64,
-}
-
-/// What watches and the loop wait for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pulse {
-    /// Version of the newest change.
-    pub version: u64,
-    /// Grows when all watches are cut.
-    pub cuts: u64,
-    /// Whether watches hold back what happens.
-    pub held: bool,
-    /// Grows when a pod runner has news.
-    pub pokes: u64,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -67,7 +54,7 @@ impl Model {
             runner: Mutex::new(Box::new(Pretend::default())),
             hook: Mutex::new(None),
             clock: Box::new(clock),
-            pulse: watch::channel(Pulse::default()).0,
+            pulse: Beat::default(),
             calls: AtomicU64::new(0),
             writes: AtomicU64::new(0),
         }));
@@ -89,7 +76,7 @@ impl Model {
             runner: Mutex::new(Box::new(Pretend::default())),
             hook: Mutex::new(None),
             clock: Box::new(clock),
-            pulse: watch::channel(pulse).0,
+            pulse: Beat::new(pulse),
             calls: AtomicU64::new(0),
             writes: AtomicU64::new(0),
         }))
@@ -109,7 +96,7 @@ impl Model {
         state.now = self.now();
         let result = act(&mut state);
         let version = state.store.version();
-        self.0.pulse.send_if_modified(|pulse| std::mem::replace(&mut pulse.version, version) != version);
+        self.0.pulse.change(|pulse| pulse.version = version);
         result
     }
     /// Looks at the state under the lock.
@@ -118,8 +105,8 @@ impl Model {
         state.now = self.now();
         act(&state)
     }
-    pub(crate) fn pulse(&self) -> watch::Receiver<Pulse> {
-        self.0.pulse.subscribe()
+    pub(crate) fn pulse(&self) -> Follower {
+        self.0.pulse.follow()
     }
     /// Numbers a call and asks the hook what becomes of it.
     pub(crate) fn judge(&self, call: &mut Call, writes: bool) -> Fault {
@@ -149,11 +136,11 @@ impl Model {
     }
     /// Ends all watches; clients begin new ones.
     pub fn cut_watches(&self) {
-        self.0.pulse.send_modify(|pulse| pulse.cuts += 1);
+        self.0.pulse.change(|pulse| pulse.cuts += 1);
     }
     /// Lets watches hold back what happens, or lets them go: caches of clients become stale.
     pub fn hold_watches(&self, held: bool) {
-        self.0.pulse.send_modify(|pulse| pulse.held = held);
+        self.0.pulse.change(|pulse| pulse.held = held);
     }
     /// How many changes are remembered; watches from before get 410.
     pub fn remember_changes(&self, limit: usize) {
@@ -161,7 +148,7 @@ impl Model {
     }
     /// Says that a pod runner has news.
     pub fn poke(&self) {
-        self.0.pulse.send_modify(|pulse| pulse.pokes += 1);
+        self.0.pulse.change(|pulse| pulse.pokes += 1);
     }
     /// Every write so far.
     pub fn history(&self) -> Vec<Write> {
@@ -180,10 +167,11 @@ impl Model {
     pub async fn changed(&self, version: u64) -> u64 {
         let mut pulse = self.pulse();
         loop {
-            let newest = pulse.borrow_and_update().version;
-            if newest > version || pulse.changed().await.is_err() {
+            let newest = pulse.look().version;
+            if newest > version {
                 return newest;
             }
+            pulse.changed().await;
         }
     }
 
@@ -282,14 +270,15 @@ impl Model {
     pub async fn run(self) {
         let mut pulse = self.pulse();
         loop {
-            let pokes = pulse.borrow_and_update().pokes;
+            let pokes = pulse.look().pokes;
             let step = self.settle();
             let news = async {
                 loop {
-                    let now = *pulse.borrow_and_update();
-                    if now.version > step.version || now.pokes != pokes || pulse.changed().await.is_err() {
+                    let now = pulse.look();
+                    if now.version > step.version || now.pokes != pokes {
                         return;
                     }
+                    pulse.changed().await;
                 }
             };
             match step.wake {

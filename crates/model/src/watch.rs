@@ -2,8 +2,9 @@
 
 use crate::catalogue::Kind;
 use crate::failure::Failure;
-use crate::model::{Model, Pulse};
+use crate::model::Model;
 use crate::object::Fields;
+use crate::pulse::Follower;
 use crate::read::Filter;
 use crate::route::Query;
 use crate::state::State;
@@ -28,7 +29,7 @@ pub struct Watch {
     /// Changes up to this version were sent.
     sent: u64,
     waiting: VecDeque<Value>,
-    pulse: tokio::sync::watch::Receiver<Pulse>,
+    pulse: Follower,
     cuts: u64,
     bookmarks: Option<Instant>,
     deadline: Option<Instant>,
@@ -60,8 +61,8 @@ impl Watch {
             }
         };
         let all_first = initial == "true" || (from == 0 && initial != "false");
-        let pulse = model.pulse();
-        let cuts = pulse.borrow().cuts;
+        let mut pulse = model.pulse();
+        let cuts = pulse.look().cuts;
         let now = Instant::now();
         let mut watch = Watch {
             model: model.clone(),
@@ -113,7 +114,7 @@ impl Watch {
             if self.over {
                 return None;
             }
-            let pulse = *self.pulse.borrow_and_update();
+            let pulse = self.pulse.look();
             if pulse.cuts != self.cuts {
                 return None;
             }
@@ -173,17 +174,15 @@ impl Watch {
             }
         };
         tokio::select! {
-            changed = self.pulse.changed() => {
-                if changed.is_err() {
-                    self.over = true;
-                }
-            }
+            // Which of two that are due comes first must not depend on the dice: a run of the model repeats itself.
+            biased;
+            () = self.pulse.changed() => {}
             () = timer => {
                 let now = Instant::now();
                 self.over = self.deadline.is_some_and(|at| at <= now);
                 if let Some(due) = self.bookmarks.filter(|due| *due <= now || self.over) {
                     self.bookmarks = Some(due.max(now) + BOOKMARKS);
-                    if !self.pulse.borrow().held {
+                    if !self.pulse.look().held {
                         self.waiting.push_back(self.bookmark());
                     }
                 }

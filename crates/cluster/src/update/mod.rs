@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::client::{Cluster, Patch, Resource, Selection};
 use crate::events::Events;
 use crate::lens::{Rollouts, Watched as _};
-use crate::run::work;
+use crate::queue::work;
 use crate::watches::{Scope, Told as Hears};
 use crate::{Clock, Error};
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};

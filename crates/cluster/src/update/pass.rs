@@ -6,12 +6,11 @@ use crate::conclude::{AT_ONCE, conclude, trouble};
 use crate::events::{About, Events};
 use crate::lens::{ImageUpdates, Lens};
 use crate::memory::Memory;
+use crate::queue::Action;
 use crate::write::carry_out;
 use kube::Client;
-use kube::runtime::controller::Action;
 use serinus_decide::update::{Habits, decide};
 use serinus_decide::{Note, NoteType};
-use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +27,12 @@ pub(crate) struct Pass {
 }
 
 /// Writes are guarded by the versions that were seen, so a cache that lags costs a conflict and never a second write.
-pub(crate) async fn reconcile(queued: Arc<Lens<ImageUpdates>>, pass: Arc<Pass>) -> Result<Action, Infallible> {
+pub(crate) async fn reconcile(queued: Arc<Lens<ImageUpdates>>, pass: Arc<Pass>) -> Action {
     let meta = queued.meta();
     let subject = Subject::from_obj(&*queued);
     let Some(lens) = pass.caches.updates.get(&meta.namespace, &meta.name) else {
         pass.memory.forget(&subject);
-        return Ok(Action::await_change());
+        return Action::OnChange;
     };
     let update = &lens.value;
     let seen = pass.caches.seen(update, pass.habits);
@@ -58,5 +57,5 @@ pub(crate) async fn reconcile(queued: Arc<Lens<ImageUpdates>>, pass: Arc<Pass>) 
         let note = Note { kind: NoteType::Warning, reason: "ReconciliationError".to_string(), message };
         pass.events.note(&About::update(update), &note);
     }
-    Ok(concluded.action)
+    concluded.action
 }

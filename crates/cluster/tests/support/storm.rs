@@ -11,6 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::time::Instant;
 use tower::{BoxError, Service, ServiceExt};
 
 /// Numbers from a seed (splitmix64).
@@ -43,7 +44,7 @@ impl Dice {
 }
 
 /// What becomes of one request.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Pass,
     /// Not done, and said so.
@@ -80,16 +81,32 @@ fn fate(dice: &Dice, writes: bool) -> Fate {
     }
 }
 
+/// What was sent when, and what became of it: two runs of one seed are compared by it.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub fn note(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 /// A service in bad weather.
 #[derive(Clone)]
 pub struct Stormy<S> {
     service: S,
     dice: Dice,
+    log: Log,
+    began: Instant,
 }
 
 impl<S> Stormy<S> {
-    pub fn new(service: S, dice: Dice) -> Stormy<S> {
-        Stormy { service, dice }
+    pub fn new(service: S, dice: Dice, log: Log, began: Instant) -> Stormy<S> {
+        Stormy { service, dice, log, began }
     }
 }
 
@@ -115,6 +132,8 @@ where
         let (service, dice) = (self.service.clone(), self.dice.clone());
         let watches = request.uri().query().is_some_and(|query| query.contains("watch=true"));
         let fate = fate(&dice, request.method() != http::Method::GET);
+        let (method, uri) = (request.method(), request.uri());
+        self.log.note(format!("{:?} {fate:?} {method} {uri}", self.began.elapsed()));
         Box::pin(async move {
             if dice.one_in(4) {
                 tokio::time::sleep(dice.millis(400)).await;
