@@ -37,6 +37,14 @@ suite *args:
 parity *words:
     lab/parity {{words}}
 
+# 300 Rollouts updated at once under the real Argo Rollouts controller and then under ours: time, API writes, CPU, memory
+bench-scale *args:
+    lab/bench-scale update {{args}}
+
+# 10,000 Rollouts at rest: memory, CPU, writes; then how soon a change to one of them is acted on
+bench-rest *args:
+    lab/bench-scale rest {{args}}
+
 # the figures that the project promises: build, edit, sandbox, controller
 figures *names:
     tests/figures {{names}}

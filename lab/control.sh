@@ -73,7 +73,7 @@ apiserver() {
   local audit=()
   if [ -n "${AUDIT:-}" ]; then
     printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n' > "$RUN/audit.yaml"
-    audit=(--audit-policy-file="$RUN/audit.yaml" --audit-log-path="$RUN/audit.log")
+    audit=(--audit-policy-file="$RUN/audit.yaml" --audit-log-path="$RUN/audit.log" --audit-log-maxsize=100000)
   fi
   start apiserver kube-apiserver --etcd-servers="http://127.0.0.1:$ETCD_PORT" --service-cluster-ip-range="$SERVICE_RANGE" --secure-port="$LAB_PORT" \
     --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" --client-ca-file="$PKI/ca.crt" \

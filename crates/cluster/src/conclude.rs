@@ -9,7 +9,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 /// Pause after the server refused a write for good: a person has to change something first.
-const AFTER_REFUSAL: Duration = Duration::from_secs(60);
+pub(crate) const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 /// Failures in a row after which people hear of it.
 const WORTH_AN_EVENT: u32 = 5;
 /// Shortest pause before looking again: a wake-up that is due already must not spin.
@@ -59,6 +59,11 @@ where
             memory.of(subject, |remembered| remembered.failed());
             let complaint = complaint(memory, subject, &text);
             Concluded { action: Action::After(AFTER_REFUSAL), failed: true, complaint }
+        }
+        Outcome::Leaving(text) => {
+            tracing::debug!(%subject, text, "left alone");
+            memory.of(subject, |remembered| remembered.rest(AFTER_REFUSAL));
+            Concluded::good(AFTER_REFUSAL)
         }
         Outcome::Trouble(text, later) => trouble(memory, subject, &text, later),
     }

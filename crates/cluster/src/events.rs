@@ -1,11 +1,12 @@
-//! Events on Rollouts, AnalysisRuns and updates: queued in the order of the acts, written one after the other, never in the way of a
-//! decision.
+//! Events on Rollouts, AnalysisRuns and updates: queued in the order of the acts, those of one object written one after the other,
+//! never in the way of a decision.
 //!
 //! A full queue or a server that will not have an event costs that event; the metrics count it.
 
 use crate::Clock;
 use crate::lens::{Rollouts, Watched};
 use crate::metrics::Metrics;
+use futures::future::join_all;
 use jiff::Timestamp;
 use kube::Client;
 use kube::api::PostParams;
@@ -13,6 +14,7 @@ use kube::core::Request;
 use serde_json::{Value, json};
 use serinus_decide::{Note, NoteType};
 use serinus_wire::{ImageUpdate, ObjectMeta, Rollout, Time, image_update, keys};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,6 +24,10 @@ use tokio::sync::mpsc;
 const COMPONENT: &str = "rollouts-controller";
 /// Events that may wait to be written.
 const QUEUE: usize = 10_000;
+/// Objects whose events are written at the same time: one after the other, those of many objects would lag behind them.
+const LANES: usize = 8;
+/// Events that may wait for those before them in a lane.
+const LANE: usize = 32;
 /// Tries of one event, with this pause between them.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
@@ -129,13 +135,34 @@ fn truncated(message: &str) -> &str {
     &message[..end]
 }
 
-/// Writes what is queued until every `Events` is gone and the queue is empty.
+/// Writes what is queued until every `Events` is gone and the queue is empty. The events of one object keep their order.
 pub(crate) async fn write_all(client: Client, mut queue: mpsc::Receiver<Value>, metrics: Arc<Metrics>) {
-    while let Some(event) = queue.recv().await {
-        if !write(&client, &event).await {
-            metrics.event_lost();
+    let (lanes, ends): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(LANE)).unzip();
+    let share_out = async move {
+        while let Some(event) = queue.recv().await {
+            let lane = lane(&event["involvedObject"]["uid"]);
+            if let Some(lane) = lanes.get(lane) {
+                let _ = lane.send(event).await;
+            }
         }
-    }
+    };
+    let written = ends.into_iter().map(|mut lane| {
+        let (client, metrics) = (&client, &metrics);
+        async move {
+            while let Some(event) = lane.recv().await {
+                if !write(client, &event).await {
+                    metrics.event_lost();
+                }
+            }
+        }
+    });
+    futures::join!(share_out, join_all(written));
+}
+
+fn lane(uid: &Value) -> usize {
+    let mut hasher = DefaultHasher::new();
+    uid.as_str().unwrap_or_default().hash(&mut hasher);
+    usize::try_from(hasher.finish() % LANES as u64).unwrap_or_default()
 }
 
 async fn write(client: &Client, event: &Value) -> bool {
@@ -178,5 +205,43 @@ mod tests {
         assert_eq!(made[0]["message"].as_str().unwrap().len(), 1024);
         assert_eq!(made[0]["metadata"]["labels"][keys::INSTANCE_ID], "two");
         assert_eq!(made[0]["firstTimestamp"], "2027-01-15T08:00:00Z");
+    }
+    /// A server that takes a second for each event.
+    #[tokio::test(start_paused = true)]
+    async fn events_of_one_object_keep_their_order_and_hold_up_nobody_else() {
+        let written = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = written.clone();
+        let server = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let seen = seen.clone();
+            async move {
+                let body = request.into_body().collect_bytes().await.map_err(tower::BoxError::from)?;
+                tokio::time::sleep(PAUSE).await;
+                let event: Value = serde_json::from_slice(&body)?;
+                seen.lock().unwrap().push((event["involvedObject"]["name"].to_string(), event["reason"].to_string()));
+                Ok::<_, tower::BoxError>(http::Response::new(kube::client::Body::from(b"{}".to_vec())))
+            }
+        });
+        let metrics = Arc::new(Metrics::default());
+        let (events, queue) = Events::new(Arc::new(crate::SystemClock), metrics.clone(), String::new());
+        for reason in 0..5 {
+            for name in 0..40 {
+                let mut rollout = Rollout::default();
+                (rollout.metadata.name, rollout.metadata.uid) = (format!("web-{name}"), format!("uid-{name}"));
+                let note = Note { kind: NoteType::Normal, reason: reason.to_string(), message: String::new() };
+                events.note(&About::rollout(&rollout), &note);
+            }
+        }
+        drop(events);
+        let began = tokio::time::Instant::now();
+        write_all(Client::new(server, "default"), queue, metrics).await;
+        let (took, written) = (began.elapsed(), written.lock().unwrap());
+        assert!(took < PAUSE * 100, "200 events took {took:?}");
+        assert_eq!(written.len(), 200);
+        for name in 0..40 {
+            let name = format!("\"web-{name}\"");
+            let reasons: Vec<&str> =
+                written.iter().filter(|(of, _)| *of == name).map(|(_, reason)| reason.as_str()).collect();
+            assert!(reasons.is_sorted() && reasons.len() == 5, "{name}: {reasons:?}");
+        }
     }
 }

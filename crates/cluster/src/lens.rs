@@ -38,23 +38,36 @@ pub trait Watched: Clone + Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct Lens<K: Watched> {
     key: kube::core::ObjectMeta,
+    /// The object as it was read, for a cache to keep; empty when a cache has taken it.
+    text: Vec<u8>,
     /// What is kept.
     pub value: K::Value,
 }
 
 impl<K: Watched> Lens<K> {
-    /// Wraps what was read.
-    pub fn new(value: K::Value) -> Lens<K> {
+    /// Reads a text that a cache has kept.
+    ///
+    /// # Errors
+    /// It is no JSON.
+    pub fn of_text(text: &[u8]) -> Result<Lens<K>, serde_json::Error> {
+        Ok(Lens::new(K::read(serde_json::from_slice(text)?), Vec::new()))
+    }
+
+    /// The text of the object; after this there is none.
+    pub fn take_text(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.text)
+    }
+
+    fn new(value: K::Value, text: Vec<u8>) -> Lens<K> {
         let meta = K::meta(&value);
         let some = |text: &str| (!text.is_empty()).then(|| text.to_string());
         let key = kube::core::ObjectMeta {
             name: Some(meta.name.clone()),
             namespace: some(&meta.namespace),
-            uid: some(&meta.uid),
             resource_version: some(&meta.resource_version),
             ..Default::default()
         };
-        Lens { key, value }
+        Lens { key, text, value }
     }
 
     /// Metadata.
@@ -65,7 +78,10 @@ impl<K: Watched> Lens<K> {
 
 impl<'de, K: Watched> Deserialize<'de> for Lens<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Lens::new(K::read(Value::deserialize(deserializer)?)))
+        let mut object = Value::deserialize(deserializer)?;
+        strip(&mut object);
+        let text = serde_json::to_vec(&object).map_err(serde::de::Error::custom)?;
+        Ok(Lens::new(K::read(object), text))
     }
 }
 

@@ -3,8 +3,9 @@
 //! ```text
 //! watches -> caches -> Seen -> decide -> Plan -> guarded writes, events, wake-up
 //! ```
-//! Watches and caches are kube-runtime's; `cache` adds an index, `queue` says who is looked at when, `fresh` makes a subject wait
-//! until its caches show our own writes, `write` carries a plan out, `election` says who leads, `run` ties it together.
+//! Watches are kube-runtime's. `cache` keeps what they show, packed, beside an index; `queue` says who is looked at when; `fresh`
+//! makes a subject wait until its caches show our own writes, `write` carries a plan out, `election` says who leads, `run` ties it
+//! together.
 
 mod cache;
 pub mod client;
@@ -22,6 +23,7 @@ mod memory;
 mod metrics;
 mod middle;
 mod orphans;
+mod pack;
 mod pauses;
 mod queue;
 mod reconcile;

@@ -38,6 +38,8 @@ pub(crate) struct Remembered {
     pub complaint: Option<String>,
     /// What stood in the way of ReplicaSets that were to be created, by name.
     pub in_the_way: BTreeMap<String, ReplicaSet>,
+    /// Until when it is left alone, whatever happens around it.
+    pub rests: Option<Instant>,
     /// Its arrival was announced.
     pub announced: bool,
 }
@@ -46,7 +48,10 @@ impl<S: Clone + Eq + Hash> Memory<S> {
     /// Reads or changes what is remembered of `subject`.
     pub fn of<T>(&self, subject: &S, change: impl FnOnce(&mut Remembered) -> T) -> T {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
-        change(subjects.entry(subject.clone()).or_default())
+        match subjects.get_mut(subject) {
+            Some(remembered) => change(remembered),
+            None => change(subjects.entry(subject.clone()).or_default()),
+        }
     }
 
     /// Forgets a subject that is gone.
@@ -71,6 +76,16 @@ impl Remembered {
         for (target, want) in expected.into_iter().filter(|(target, _)| target.kind != Kind::Pod) {
             self.expectations.expect(target, want, Instant::now());
         }
+    }
+
+    /// It is left alone for this long: its namespace goes, and each object that goes before it would be one more try.
+    pub fn rest(&mut self, pause: Duration) {
+        self.rests = Instant::now().checked_add(pause);
+    }
+
+    /// How much longer it is left alone.
+    pub fn resting(&self) -> Option<Duration> {
+        self.rests?.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
 
     /// One more failure: how long to pause.

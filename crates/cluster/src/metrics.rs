@@ -36,8 +36,8 @@ struct Passes {
     count: u64,
     seconds: f64,
     errors: u64,
-    /// By (type, reason).
-    events: BTreeMap<(&'static str, String), u64>,
+    /// By type and reason, in their order: a handful, for which a map would be many times as large.
+    events: Vec<(&'static str, Box<str>, u64)>,
 }
 
 impl Metrics {
@@ -65,7 +65,10 @@ impl Metrics {
     /// One event on a Rollout.
     pub fn event(&self, namespace: &str, name: &str, kind: &'static str, reason: &str) {
         self.with_rollout(namespace, name, |passes| {
-            *passes.events.entry((kind, reason.to_string())).or_default() += 1;
+            match passes.events.binary_search_by(|(of, why, _)| (*of, &**why).cmp(&(kind, reason))) {
+                Ok(known) => passes.events.get_mut(known).into_iter().for_each(|(_, _, count)| *count += 1),
+                Err(place) => passes.events.insert(place, (kind, reason.into(), 1)),
+            }
         });
     }
 
@@ -140,43 +143,65 @@ fn passes(text: &mut Text, rollouts: &BTreeMap<(String, String), Passes>) {
     }
     text.family("rollout_events_total", "counter", "Events on a Rollout.");
     for ((namespace, name), passes) in rollouts {
-        for ((kind, reason), count) in &passes.events {
+        for (kind, reason, count) in &passes.events {
             let labels = [("namespace", namespace.as_str()), ("name", name), ("type", kind), ("reason", reason)];
             text.sample("", &labels, *count as f64);
         }
     }
 }
 
-/// Gauges that are read off the Rollouts when somebody asks.
+/// What is read off a Rollout when somebody asks.
+struct State {
+    namespace: String,
+    name: String,
+    strategy: &'static str,
+    router: &'static str,
+    phase: &'static str,
+    /// As `GAUGES` names them.
+    counts: [i32; 4],
+}
+
+const GAUGES: [(&str, &str); 4] = [
+    ("rollout_info_replicas_available", "Available pods."),
+    ("rollout_info_replicas_unavailable", "Pods that are not available."),
+    ("rollout_info_replicas_desired", "Wanted pods."),
+    ("rollout_info_replicas_updated", "Pods of the wanted version."),
+];
+
+impl State {
+    fn of(rollout: &Rollout) -> State {
+        let Rollout { metadata, status, .. } = rollout;
+        let unavailable = (status.replicas - status.available_replicas).max(0);
+        State {
+            namespace: metadata.namespace.clone(),
+            name: metadata.name.clone(),
+            strategy: strategy(rollout),
+            router: router(rollout),
+            phase: legacy_phase(&status.phase, rollout),
+            counts: [status.available_replicas, unavailable, rollout.replicas(), status.updated_replicas],
+        }
+    }
+}
+
 fn states(text: &mut Text, rollouts: &Cache<Rollouts>) {
-    let mut all = rollouts.all();
-    all.sort_by(|a, b| (&a.meta().namespace, &a.meta().name).cmp(&(&b.meta().namespace, &b.meta().name)));
+    let mut all = rollouts.all(|lens| State::of(&lens.value));
+    all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     text.family("rollout_info", "gauge", "Strategy, router and phase of a Rollout.");
-    for rollout in &all {
-        let Rollout { metadata, status, .. } = &rollout.value;
+    for State { namespace, name, strategy, router, phase, .. } in &all {
         let labels = [
-            ("namespace", metadata.namespace.as_str()),
-            ("name", metadata.name.as_str()),
-            ("strategy", strategy(&rollout.value)),
-            ("traffic_router", router(&rollout.value)),
-            ("phase", legacy_phase(&status.phase, &rollout.value)),
+            ("namespace", namespace.as_str()),
+            ("name", name.as_str()),
+            ("strategy", strategy),
+            ("traffic_router", router),
+            ("phase", phase),
         ];
         text.sample("", &labels, 1.0);
     }
-    type Gauge = (&'static str, &'static str, fn(&Rollout) -> i32);
-    let gauges: [Gauge; 4] = [
-        ("rollout_info_replicas_available", "Available pods.", |rollout| rollout.status.available_replicas),
-        ("rollout_info_replicas_unavailable", "Pods that are not available.", |rollout| {
-            (rollout.status.replicas - rollout.status.available_replicas).max(0)
-        }),
-        ("rollout_info_replicas_desired", "Wanted pods.", Rollout::replicas),
-        ("rollout_info_replicas_updated", "Pods of the wanted version.", |rollout| rollout.status.updated_replicas),
-    ];
-    for (name, help, value) in gauges {
+    for (n, (name, help)) in GAUGES.into_iter().enumerate() {
         text.family(name, "gauge", help);
-        for rollout in &all {
-            let meta = rollout.meta();
-            text.sample("", &[("namespace", &meta.namespace), ("name", &meta.name)], f64::from(value(&rollout.value)));
+        for state in &all {
+            let count = state.counts.get(n).copied().unwrap_or_default();
+            text.sample("", &[("namespace", &state.namespace), ("name", &state.name)], f64::from(count));
         }
     }
 }

@@ -4,11 +4,12 @@
 //! With this one a run in virtual time repeats itself, which is what makes a fault worth finding. A pass is polled only when it
 //! was woken, however many run.
 
+use crate::cache::Cache;
 use crate::lens::{Lens, Watched};
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl<S: Clone + Eq + Hash> Queue<S> {
 /// Passes over the objects of one kind as `queued` asks for them, until the stop and the end of those that run. Begins with all.
 pub(crate) async fn work<K: Watched, P, F>(
     reconcile: fn(Arc<Lens<K>>, Arc<P>) -> F,
-    store: Store<Lens<K>>,
+    cache: Cache<K>,
     pass: Arc<P>,
     threads: u16,
     mut queued: UnboundedReceiver<ObjectRef<Lens<K>>>,
@@ -111,19 +112,18 @@ pub(crate) async fn work<K: Watched, P, F>(
     P: Send + Sync + 'static,
 {
     let mut queue = Queue::new(threads.into());
-    let mut all: Vec<_> = store.state().iter().map(|lens| ObjectRef::from_obj(&**lens)).collect();
-    all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-    for subject in all {
-        queue.put(subject, Instant::now());
+    // Each name is kept once, however many places of the queue hold it.
+    for subject in cache.all_references() {
+        queue.put(Arc::new(subject), Instant::now());
     }
     let mut passes = FuturesUnordered::new();
     loop {
         // All that is asked for is known before a pass begins: what was asked for twice is looked at once.
         while let Some(Some(subject)) = queued.next().now_or_never() {
-            queue.put(subject, Instant::now());
+            queue.put(Arc::new(subject), Instant::now());
         }
         while let Some(subject) = queue.next(Instant::now()) {
-            match store.get(&subject) {
+            match cache.get(subject.namespace.as_deref().unwrap_or_default(), &subject.name) {
                 Some(lens) => passes.push(reconcile(lens, pass.clone()).map(|action| (subject, action)).boxed()),
                 // It is gone by the time it is its turn.
                 None => queue.done(subject, Action::OnChange, Instant::now()),
@@ -139,7 +139,7 @@ pub(crate) async fn work<K: Watched, P, F>(
             biased;
             () = stop.cancelled() => break,
             Some((subject, action)) = passes.next() => queue.done(subject, action, Instant::now()),
-            Some(subject) = queued.next() => queue.put(subject, Instant::now()),
+            Some(subject) = queued.next() => queue.put(Arc::new(subject), Instant::now()),
             () = due => {}
         }
     }

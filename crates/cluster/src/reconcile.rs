@@ -42,6 +42,9 @@ pub(crate) struct Pass {
 pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> Action {
     let subject = Subject::from_obj(&*queued);
     let began = Instant::now();
+    if let Some(left) = pass.memory.of(&subject, |remembered| remembered.resting()) {
+        return Action::After(left);
+    }
     let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
         Freshness::Wait(left) => {
             pass.metrics.stale();

@@ -140,10 +140,10 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
         queue: run_queue,
         resync,
     };
-    let runs = work(runs::reconcile, caches.analysis_runs.store(), Arc::new(run_pass), threads, queued_runs, &stop);
-    let store = caches.rollouts.store();
+    let runs = work(runs::reconcile, caches.analysis_runs.clone(), Arc::new(run_pass), threads, queued_runs, &stop);
+    let looked_after = caches.rollouts.clone();
     let pass = Pass { client, caches, memory, events, metrics, clock, decide, resync };
-    let rollouts = work(reconcile, store, Arc::new(pass), threads, queued, &stop);
+    let rollouts = work(reconcile, looked_after, Arc::new(pass), threads, queued, &stop);
     let work = async { futures::join!(rollouts, runs, OptionFuture::from(updates)) };
     let lost = async {
         match leader.as_mut() {

@@ -1,6 +1,7 @@
 //! One look at one AnalysisRun: what is seen, what is decided, carry it out, measure, and look again with the answers.
 
 use crate::cache::Change;
+use crate::conclude::AFTER_REFUSAL;
 use crate::events::{About, Events};
 use crate::fresh::Freshness;
 use crate::lens::{AnalysisRuns, Jobs, Lens};
@@ -25,8 +26,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Pause after the server refused a write for good.
-const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 /// Shortest pause before looking again.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -73,6 +72,9 @@ pub(crate) struct RunPass {
 /// The look as the queue calls it.
 pub(crate) async fn reconcile(queued: Arc<Lens<AnalysisRuns>>, pass: Arc<RunPass>) -> Action {
     let subject = RunRef::from_obj(&*queued);
+    if let Some(left) = pass.memory.of(&subject, |remembered| remembered.resting()) {
+        return Action::After(left);
+    }
     let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
         Freshness::Wait(left) => return Action::After(left),
         Freshness::Fresh => false,
@@ -183,6 +185,11 @@ impl RunPass {
             Outcome::Refused(text) => {
                 tracing::warn!(%subject, text, "refused");
                 self.memory.of(subject, |remembered| remembered.failed());
+                Action::After(AFTER_REFUSAL)
+            }
+            Outcome::Leaving(text) => {
+                tracing::debug!(%subject, text, "left alone");
+                self.memory.of(subject, |remembered| remembered.rest(AFTER_REFUSAL));
                 Action::After(AFTER_REFUSAL)
             }
             Outcome::Trouble(text, later) => self.trouble(subject, &text, later),

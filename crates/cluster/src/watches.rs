@@ -315,11 +315,14 @@ impl<T: Told> Start<'_, T> {
             let objects = change.before.iter().chain(change.after.iter());
             for concern in objects.flat_map(|object| concerns(&object.value)) {
                 let found = match concern {
-                    Concerns::Key(key) => rollouts.find(&key),
-                    Concerns::One { namespace, name } => rollouts.get(&namespace, &name).into_iter().collect(),
+                    Concerns::Key(key) => rollouts.references(&key),
+                    Concerns::One { namespace, name } if rollouts.has(&namespace, &name) => {
+                        vec![ObjectRef::new(&name).within(&namespace)]
+                    }
+                    Concerns::One { .. } => Vec::new(),
                 };
                 for rollout in found {
-                    let _ = queue.unbounded_send(ObjectRef::from_obj(&*rollout));
+                    let _ = queue.unbounded_send(rollout);
                 }
             }
         }
@@ -337,7 +340,7 @@ pub(crate) async fn drive<K: Watched>(
     let mut events = std::pin::pin!(watcher(api, config).backoff(Pauses::of(K::KIND)));
     while let Some(event) = events.next().await {
         match event {
-            Ok(event) => feed.take(event).iter().for_each(&mut on_change),
+            Ok(event) => feed.take(event, &mut on_change),
             Err(error) => {
                 told.failed(K::KIND, &error);
                 if demand == Demand::May && is_denied(&error) {

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a server says of a namespace that is on its way out.
+const LEAVING: &str = "because it is being terminated";
 
 /// How the carrying out of a plan ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(crate) enum Outcome {
     Conflict(String),
     /// The server will not have it; only a person can change that.
     Refused(String),
+    /// The namespace is on its way out: nothing can be created there any more.
+    Leaving(String),
     /// The server could not do it now, and perhaps says when to come back.
     Trouble(String, Option<Duration>),
 }
@@ -139,6 +143,7 @@ fn failure(write: &Write, error: &kube::Error, relied: Option<Shown>) -> Failure
     let later = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds)).filter(|s| *s > 0);
     let outcome = match status.code {
         404 | 409 | 410 => Outcome::Conflict(text),
+        403 if status.message.contains(LEAVING) => Outcome::Leaving(text),
         408 | 429 | 500..=599 => Outcome::Trouble(text, later.map(Duration::from_secs)),
         _ => Outcome::Refused(text),
     };
@@ -199,6 +204,7 @@ mod tests {
                 Outcome::Done => "done",
                 Outcome::Conflict(_) => "conflict",
                 Outcome::Refused(_) => "refused",
+                Outcome::Leaving(_) => "leaving",
                 Outcome::Trouble(..) => "trouble",
             };
             assert_eq!((name, failure.want), (outcome, want), "{code} {reason}");

@@ -113,6 +113,24 @@ async fn nothing_is_written_after_a_write_that_failed() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn in_a_namespace_that_goes_nothing_is_tried_at_each_event() {
+    let world = World::new().await;
+    let tap = Tap::default();
+    let mut held = rollout("a");
+    held["metadata"]["finalizers"] = json!(["example.com/held"]);
+    world.create(&ROLLOUT, held).await;
+    let gone = http::Request::delete(format!("/api/v1/namespaces/{NS}")).body(Vec::new()).unwrap();
+    world.people.client().request::<Value>(gone).await.unwrap();
+    let running = world.start(in_order, &tap);
+    for n in 0..20 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.patch(&ROLLOUT, "a", json!({"metadata": {"annotations": {"n": n.to_string()}}})).await;
+    }
+    assert_eq!(tap.written(), ["POST /apis/apps/v1/namespaces/web/replicasets"]);
+    running.stop().await;
+}
+
 /// Labels the stable Service once.
 fn label_service(seen: &Seen, _: Timestamp) -> Plan {
     let mut plan = Plan::default();

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Name of the file.
 pub const FILE: &str = "sandbox.kubeconfig";
+/// What the directory of a process is called, before its id.
+const HOME: &str = "serinus-sandbox-";
 const FIRST_LINE: &str = "# Written by `serinus sandbox`; removed when it ends.";
 
 /// The file, as long as it is needed. Dropping it removes it.
@@ -24,8 +26,9 @@ impl Kubeconfig {
         let (home, made) = match directory {
             Some(directory) => (directory.to_path_buf(), None),
             None => {
-                let own = std::env::temp_dir().join(format!("serinus-sandbox-{}", std::process::id()));
-                let own = own.join(api.port().to_string());
+                let temporary = std::env::temp_dir();
+                sweep(&temporary);
+                let own = temporary.join(format!("{HOME}{}", std::process::id())).join(api.port().to_string());
                 std::fs::create_dir_all(&own)?;
                 (own.clone(), Some(own))
             }
@@ -57,6 +60,37 @@ impl Drop for Kubeconfig {
             let _ = made.parent().map(std::fs::remove_dir);
         }
     }
+}
+
+/// Removes what sandboxes have left that were killed. Only what a sandbox has written goes, and nothing of one that lives.
+fn sweep(temporary: &Path) {
+    for home in folders(temporary) {
+        let name = home.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(id) = name.strip_prefix(HOME).and_then(|id| id.parse().ok()) else { continue };
+        if lives(id) {
+            continue;
+        }
+        for port in folders(&home) {
+            let file = port.join(FILE);
+            if std::fs::read_to_string(&file).is_ok_and(|text| text.starts_with(FIRST_LINE)) {
+                let _ = std::fs::remove_file(file);
+            }
+            let _ = std::fs::remove_dir(port);
+        }
+        let _ = std::fs::remove_dir(home);
+    }
+}
+
+/// The folders in a folder; a link to one is none.
+fn folders(parent: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
+}
+
+/// Whether there is a process of that id; one of somebody else's counts.
+fn lives(id: i32) -> bool {
+    let Some(id) = rustix::process::Pid::from_raw(id) else { return true };
+    rustix::process::test_kill_process(id) != Err(rustix::io::Errno::SRCH)
 }
 
 fn text(api: SocketAddr, namespace: &str) -> String {
@@ -103,5 +137,30 @@ mod tests {
         assert!(path.exists());
         drop(own);
         assert!(!path.parent().unwrap().exists());
+    }
+
+    #[test]
+    fn what_a_killed_sandbox_has_left_goes_and_nothing_else() {
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let (dead, alive) = (ended.id(), std::process::id());
+        ended.wait().unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let leave = |folder: &str, text: &str| {
+            let folder = temporary.path().join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(FILE), text).unwrap();
+        };
+        let ours = text(SocketAddr::from(([127, 0, 0, 1], 1234)), "shop");
+        leave(&format!("{HOME}{dead}/1234"), &ours);
+        leave(&format!("{HOME}{dead}/1235"), &ours);
+        leave(&format!("{HOME}{alive}/1234"), &ours);
+        leave(&format!("{HOME}{dead}x/1234"), &ours);
+        sweep(temporary.path());
+        let left = |folder: String| temporary.path().join(folder).exists();
+        assert!(!left(format!("{HOME}{dead}")));
+        assert!(left(format!("{HOME}{alive}/1234/{FILE}")) && left(format!("{HOME}{dead}x/1234/{FILE}")));
+        leave(&format!("{HOME}{dead}/1234"), "mine");
+        sweep(temporary.path());
+        assert!(left(format!("{HOME}{dead}/1234/{FILE}")));
     }
 }

@@ -1,13 +1,14 @@
 //! The cluster's API as plain JSON over HTTP, through a `kubectl proxy`: cheap enough to be asked ten times a second while a load runs.
 
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use hyper::Response;
 use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -18,6 +19,8 @@ use crate::settings;
 /// A way to the API server. The proxy ends with it.
 pub struct Api {
     address: String,
+    /// Connections that nobody uses: ten thousand requests would otherwise take as many ports.
+    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
     _proxy: Child,
 }
 
@@ -37,7 +40,7 @@ impl Api {
         BufReader::new(out).read_line(&mut line).await?;
         let address = line.trim().rsplit(' ').next().unwrap_or_default().to_owned();
         ensure!(address.contains(':'), "kubectl proxy does not say where it listens: {line:?}");
-        Ok(Self { address, _proxy: proxy })
+        Ok(Self { address, idle: Mutex::default(), _proxy: proxy })
     }
 
     /// An object, or nothing when there is none.
@@ -59,9 +62,14 @@ impl Api {
 
     /// A JSON merge patch.
     pub async fn merge(&self, path: &str, patch: Value) -> Result<()> {
+        self.merged(path, patch).await.map(drop)
+    }
+
+    /// A JSON merge patch, and the object as it is then.
+    pub async fn merged(&self, path: &str, patch: Value) -> Result<Value> {
         let (status, body) = self.ask(Method::PATCH, path, "application/merge-patch+json", Some(patch)).await?;
         ensure!(status.is_success(), "PATCH {path}: {status}: {body}");
-        Ok(())
+        Ok(body)
     }
 
     /// Deletes an object; one that is not there is fine.
@@ -73,30 +81,40 @@ impl Api {
 
     /// Opens a watch at `path` and hands out its lines as they come.
     pub async fn watch(&self, path: &str) -> Result<Watch> {
-        let response = self.send(Method::GET, path, "application/json", None).await?;
+        let request = request(Method::GET, path, "application/json", None)?;
+        let response = connect(&self.address).await?.send_request(request).await?;
         ensure!(response.status().is_success(), "GET {path}: {}", response.status());
         Ok(Watch { body: response.into_body(), rest: Vec::new() })
     }
 
     async fn ask(&self, method: Method, path: &str, kind: &str, body: Option<Value>) -> Result<(StatusCode, Value)> {
-        let response = self.send(method, path, kind, body).await?;
+        let mut connection = self.connection().await?;
+        let response = connection.send_request(request(method, path, kind, body)?).await;
+        let response = response.with_context(|| format!("ask the API server for {path}"))?;
         let status = response.status();
         let bytes = response.into_body().collect().await?.to_bytes();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
         Ok((status, serde_json::from_slice(&bytes).unwrap_or_else(|_| text())))
     }
 
-    async fn send(&self, method: Method, path: &str, kind: &str, body: Option<Value>) -> Result<Response<Incoming>> {
-        let body = body.map(|value| Bytes::from(value.to_string())).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "localhost")
-            .header(header::CONTENT_TYPE, kind)
-            .body(Full::new(body))?;
-        let mut connection = connect(&self.address).await?;
-        connection.send_request(request).await.with_context(|| format!("ask the API server for {path}"))
+    /// One that nobody uses, or a new one.
+    async fn connection(&self) -> Result<SendRequest<Full<Bytes>>> {
+        loop {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(mut connection) = idle else { return connect(&self.address).await };
+            // The proxy may have closed it meanwhile.
+            if connection.ready().await.is_ok() {
+                return Ok(connection);
+            }
+        }
     }
+}
+
+fn request(method: Method, path: &str, kind: &str, body: Option<Value>) -> Result<Request<Full<Bytes>>> {
+    let body = body.map(|value| Bytes::from(value.to_string())).unwrap_or_default();
+    let request = Request::builder().method(method).uri(path).header(header::HOST, "localhost");
+    Ok(request.header(header::CONTENT_TYPE, kind).body(Full::new(body))?)
 }
 
 /// The events of a watch.

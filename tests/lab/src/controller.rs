@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use tokio::process::{Child, Command};
 
+use crate::process::Process;
 use crate::settings;
 
 /// A running controller; it ends with this.
@@ -43,32 +44,43 @@ impl Controller {
 
     /// The same, with further flags.
     pub fn start_with(which: Which, namespace: &str, flags: &[&str]) -> Result<Self> {
-        let kubeconfig = match which {
-            Which::Argo => settings::kubeconfig()?,
-            Which::Serinus => settings::controllers_kubeconfig()?,
-        };
-        let log = env::temp_dir().join(format!("controller-{namespace}.log"));
-        let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-        let mut command = match which {
+        let (command, kubeconfig, ports): (_, _, &[&str]) = match which {
             Which::Argo => {
                 let mut argo = Command::new("rollouts-controller");
-                argo.args(["--metricsPort=0", "--healthzPort=0"]).env("POD_NAMESPACE", namespace);
-                argo
+                argo.env("POD_NAMESPACE", namespace);
+                (argo, settings::kubeconfig()?, &["--metricsPort=0", "--healthzPort=0"])
             }
             Which::Serinus => {
-                let mut serinus = Command::new(settings::serinus()?);
-                serinus.args(["controller", "--metricsport=0", "--healthzPort=0", "--updatesPort=0"]);
-                serinus
+                let ports = &["--metricsport=0", "--healthzPort=0", "--updatesPort=0"];
+                (serinus()?, settings::controllers_kubeconfig()?, ports)
             }
         };
-        command
-            .args(["--namespaced", "--leader-elect=false", "--namespace", namespace, "--kubeconfig"])
-            .arg(kubeconfig)
-            .args(flags);
+        let scope = ["--namespaced", "--leader-elect=false", "--namespace", namespace];
+        Self::run(command, kubeconfig, namespace, &[ports, &scope, flags].concat())
+    }
+
+    /// Starts ours with its defaults: for all namespaces, with a lease and with updates of images. `first_port` and the two
+    /// after it are taken.
+    pub fn start_whole(name: &str, first_port: u16) -> Result<Self> {
+        let ports = [("metricsPort", 0), ("healthzPort", 1), ("updatesPort", 2)];
+        let ports = ports.map(|(flag, n)| format!("--{flag}={}", first_port + n));
+        let flags: Vec<&str> = ports.iter().map(String::as_str).chain(["--bind-address=127.0.0.1"]).collect();
+        Self::run(serinus()?, settings::controllers_kubeconfig()?, name, &flags)
+    }
+
+    fn run(mut command: Command, kubeconfig: PathBuf, name: &str, flags: &[&str]) -> Result<Self> {
+        let log = env::temp_dir().join(format!("controller-{name}.log"));
+        let out = File::create(&log).with_context(|| format!("create {}", log.display()))?;
+        command.args(flags).arg("--kubeconfig").arg(kubeconfig);
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).kill_on_drop(true);
         let since = Instant::now();
         let child = command.spawn().with_context(|| format!("start {command:?}"))?;
         Ok(Self { child, log, since })
+    }
+
+    /// What it costs.
+    pub fn process(&self) -> Result<Process> {
+        Ok(Process { id: self.child.id().context("the controller has ended")? })
     }
 
     /// All that it has written so far.
@@ -79,17 +91,19 @@ impl Controller {
 
     /// Its resident memory in MB.
     pub fn memory(&self) -> Result<f64> {
-        let id = self.child.id().context("the controller has ended")?;
-        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS in /proc")?;
-        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kilobytes / 1024.0)
+        self.process()?.memory()
     }
 
     /// Does something that needs it, and adds its last lines to what went wrong.
     pub async fn told<T>(&self, act: impl Future<Output = Result<T>>) -> Result<T> {
         act.await.map_err(|error| error.context(tail(&self.log)))
     }
+}
+
+fn serinus() -> Result<Command> {
+    let mut serinus = Command::new(settings::serinus()?);
+    serinus.arg("controller");
+    Ok(serinus)
 }
 
 /// Whether this run is about the Argo Rollouts controller.

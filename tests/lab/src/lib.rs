@@ -8,6 +8,7 @@ pub mod api;
 pub mod controller;
 pub mod http1;
 pub mod load;
+pub mod process;
 pub mod scene;
 pub mod settings;
 pub mod tally;

@@ -30,6 +30,13 @@ pub fn ingress() -> Result<String> {
     Ok(url.trim_start_matches("http://").to_owned())
 }
 
+/// The API server's audit log, from `LAB_AUDIT`.
+pub fn audit() -> Result<PathBuf> {
+    let path = PathBuf::from(env::var_os("LAB_AUDIT").context("LAB_AUDIT is not set; run: eval \"$(lab/lab env)\"")?);
+    ensure!(path.is_file(), "LAB_AUDIT names {}, which is no file; run: AUDIT=1 lab/lab up", path.display());
+    Ok(path)
+}
+
 /// The `serinus` binary: `SERINUS_BIN`, or the one that cargo built beside this test.
 pub fn serinus() -> Result<PathBuf> {
     if let Some(path) = env::var_os("SERINUS_BIN") {

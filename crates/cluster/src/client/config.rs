@@ -5,6 +5,9 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Who asks, as the API server's logs and metrics show it.
+const USER_AGENT: &str = concat!("serinus/", env!("CARGO_PKG_VERSION"));
+
 /// kubectl's connection flags. Absent: as the kubeconfig says.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -48,7 +51,8 @@ pub struct Flags {
 /// The kubeconfig can't be read, lacks what the flags name, or its certificates are broken.
 pub async fn connect(flags: &Flags) -> Result<Cluster, ClientError> {
     let config = load(flags).await?;
-    let config = overlay(config, flags)?;
+    let mut config = overlay(config, flags)?;
+    config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
     let namespace = config.default_namespace.clone();
     let client = kube::Client::try_from(config)?;
     Ok(Cluster { client, namespace, timeout: flags.request_timeout })

@@ -173,7 +173,7 @@ impl Updates {
 
     /// All updates, in no order.
     pub fn all(&self) -> Vec<ImageUpdate> {
-        let all = |live: &Live| live.caches.updates.all().iter().map(|lens| lens.value.clone()).collect();
+        let all = |live: &Live| live.caches.updates.all(|lens| lens.value.clone());
         self.0.live.get().map(all).unwrap_or_default()
     }
 
@@ -392,8 +392,8 @@ impl Updating {
         let pass = pass::Pass { client, caches, memory: Default::default(), events, clock, habits, resync };
         async move {
             if stop.run_until_cancelled(pass.caches.ready()).await == Some(true) {
-                let store = pass.caches.updates.store();
-                work(pass::reconcile, store, Arc::new(pass), threads, queued, &stop).await;
+                let updates = pass.caches.updates.clone();
+                work(pass::reconcile, updates, Arc::new(pass), threads, queued, &stop).await;
             }
         }
     }

@@ -56,11 +56,11 @@ impl UpdateCaches {
 
     /// All workloads, tracked or not.
     pub fn workloads(&self) -> Vec<Tracked> {
-        let mut all: Vec<Tracked> = self.rollouts.all().iter().map(|lens| Tracked::of_rollout(&lens.value)).collect();
-        all.extend(self.deployments.all().iter().map(|lens| lens.value.clone()));
-        all.extend(self.stateful_sets.all().iter().map(|lens| lens.value.clone()));
-        all.extend(self.daemon_sets.all().iter().map(|lens| lens.value.clone()));
-        all.extend(self.cron_jobs.all().iter().map(|lens| lens.value.clone()));
+        let mut all: Vec<Tracked> = self.rollouts.all(|lens| Tracked::of_rollout(&lens.value));
+        all.extend(self.deployments.all(|lens| lens.value.clone()));
+        all.extend(self.stateful_sets.all(|lens| lens.value.clone()));
+        all.extend(self.daemon_sets.all(|lens| lens.value.clone()));
+        all.extend(self.cron_jobs.all(|lens| lens.value.clone()));
         let order =
             |tracked: &Tracked| (tracked.metadata.namespace.clone(), tracked.kind, tracked.metadata.name.clone());
         all.sort_by_cached_key(order);
@@ -120,8 +120,8 @@ impl Waker {
             return;
         }
         let workload = WorkloadName { kind: kind.to_string(), name: name.to_string() };
-        for update in self.updates.find(&workload_key(namespace, &workload)) {
-            let _ = self.queue.unbounded_send(ObjectRef::from_obj(&*update));
+        for update in self.updates.references(&workload_key(namespace, &workload)) {
+            let _ = self.queue.unbounded_send(update);
         }
     }
 
