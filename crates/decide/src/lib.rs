@@ -55,6 +55,7 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Plan {
             let message = validate::invalid_message(&rollout.metadata.name, &finding);
             let sets = identity::sets(seen, &rollout);
             let mut pass = Pass::new(seen, now, rollout, sets);
+            seen_workload_generation(&mut pass);
             status::refuse(&mut pass, &finding, &message);
             return pass.into_plan();
         }

@@ -8,17 +8,15 @@ use serinus_wire::validate::{self, Around};
 /// The Rollout with template and selector of its workload, or what is wrong with it.
 pub fn effective(seen: &Seen) -> Result<Rollout, Box<(Rollout, Finding)>> {
     let mut rollout = seen.rollout.clone();
-    let mut resolved = true;
     if let Some(reference) = &seen.rollout.spec.workload_ref {
         match &seen.workload {
             Workload::Found(workload) => {
-                if rollout.spec.template.as_ref().is_none_or(is_empty_template) {
-                    rollout.spec.template = Some(workload.spec.template.clone());
-                    if rollout.spec.selector.is_none() && !workload.spec.selector.is_null() {
-                        rollout.spec.selector = Some(workload.spec.selector.clone());
-                    }
-                } else {
-                    resolved = false;
+                if !rollout.spec.template.as_ref().is_none_or(is_empty_template) {
+                    return Err(Box::new((rollout, validate::template_beside_workload())));
+                }
+                rollout.spec.template = Some(workload.spec.template.clone());
+                if rollout.spec.selector.is_none() && !workload.spec.selector.is_null() {
+                    rollout.spec.selector = Some(workload.spec.selector.clone());
                 }
             }
             Workload::Missing | Workload::NotReferenced => {
@@ -28,10 +26,8 @@ pub fn effective(seen: &Seen) -> Result<Rollout, Box<(Rollout, Finding)>> {
             Workload::Unsupported => return Err(Box::new((rollout, validate::workload_unsupported(reference)))),
         }
     }
-    let around = Around { services: &seen.services, ingresses: &seen.ingresses, workload_resolved: resolved };
-    // The rule about a template beside a workloadRef is about the object as written.
-    let checked = if rollout.spec.workload_ref.is_some() && resolved { &rollout } else { &seen.rollout };
-    if let Some(finding) = validate::rollout(checked, &around)
+    let around = Around { services: &seen.services, ingresses: &seen.ingresses, workload_resolved: true };
+    if let Some(finding) = validate::rollout(&rollout, &around)
         .or_else(|| unsupported(&rollout))
         .or_else(|| crate::runs::check(seen, &rollout))
         .or_else(|| taken(&rollout, seen))

@@ -6,7 +6,7 @@ mod world;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use serinus_decide::Plan;
+use serinus_decide::{Act, Plan};
 use world::{World, template};
 
 /// Five pods, both Services, and what the test adds.
@@ -290,6 +290,24 @@ fn back_to_a_version_that_lingers_takes_no_pause() {
         world.events,
         ["RolloutUpdated", "SwitchService", "RolloutNotCompleted", "SwitchService", "RolloutCompleted"]
     );
+}
+
+/// As the peer tells it: the rollback is named only where it leaves an analysis out.
+#[test]
+fn the_end_of_a_fast_way_back_without_an_analysis_is_an_ordinary_one() {
+    let mut world = waiting(json!({"scaleDownDelaySeconds": 600}));
+    promote(&mut world);
+    let _ = world.rest();
+    let _ = world.rest();
+    set_image(&mut world, "web:1");
+    let why = ": Completed blue-green update";
+    let told = |plan: &Plan| plan.acts.iter().any(|act| matches!(act, Act::Note(note) if note.message.ends_with(why)));
+    let said = (0..6).filter(|_| {
+        let plan = world.plan();
+        world.apply(&plan, usize::MAX);
+        told(&plan)
+    });
+    assert_eq!(said.count(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 mod world;
 
 use serde_json::{Value, json};
-use serinus_decide::decide;
+use serinus_decide::{Act, decide};
 use serinus_wire::analysis::{AnalysisRun, AnalysisTemplate, Phase};
 use world::{World, template};
 
@@ -99,6 +99,7 @@ fn a_failed_run_aborts_and_a_retry_takes_another() {
         assert!(status.abort && status.phase == "Degraded");
         let text = "RolloutAborted: Rollout aborted update to revision 2: Step-based analysis phase error/failed: it is broken";
         assert_eq!(status.message, text);
+        assert_eq!(status.canary.current_step_analysis_run_status.as_ref().unwrap().status, phase.to_string());
         assert_eq!(world.sizes(), [("web:1".to_string(), 4)].into());
         assert!(world.events.contains(&event.to_string()) && world.events.contains(&"RolloutAborted".to_string()));
 
@@ -156,7 +157,23 @@ fn a_new_version_and_an_abort_end_what_runs() {
     world.edit_rollout(&json!({"status": {"abort": true}}), true);
     world.run();
     assert!(world.seen.runs.iter().all(|run| run.spec.terminate));
-    assert_eq!(world.seen.rollout.status.canary.current_step_analysis_run_status, None);
+    end(&mut world, Phase::Successful, "Run Terminated");
+    let shown = world.seen.rollout.status.canary.current_step_analysis_run_status.clone().unwrap();
+    assert_eq!((shown.status.as_str(), shown.message.as_str()), ("Successful", "Run Terminated"));
+    assert_eq!(world.events.last().map(String::as_str), Some("ScalingReplicaSet"), "nobody is told of that end");
+}
+
+#[test]
+fn the_first_phase_of_a_run_has_none_before_it() {
+    let mut world = updating(json!({"steps": [{"setWeight": 25}, step()]}));
+    world.seen.runs[0].status.phase = Some(Phase::Running);
+    let notes = world.plan().acts.into_iter().filter_map(|act| match act {
+        Act::Note(note) => Some(note.message),
+        Act::Write(_) => None,
+    });
+    let name = only(&world).metadata.name.clone();
+    let text = format!("Step Analysis Run '{name}' Status New: 'Running' Previous: ''");
+    assert_eq!(notes.collect::<Vec<_>>(), [text]);
 }
 
 #[test]
@@ -254,6 +271,7 @@ fn a_switch_is_judged_before_and_after() {
     end(&mut world, Phase::Successful, "");
     assert_eq!(active(&world), status(&world).current_pod_hash);
     assert_ne!(status(&world).stable_rs, status(&world).current_pod_hash);
+    assert_eq!(status(&world).blue_green.pre_promotion_analysis_run_status.as_ref().unwrap().status, "Successful");
     assert!(names(&world)[1].ends_with("-2-post"), "{:?}", names(&world));
     assert_eq!(status(&world).message, "waiting for analysis to complete");
     assert_eq!(world.sizes(), [("web:1".to_string(), 4), ("web:2".to_string(), 4)].into());

@@ -1,7 +1,12 @@
 //! Differences that are meant: each stands in docs/differences.md with its reason.
 
 use crate::compare::Difference;
-use crate::scenario::{Act, Scenario, Strategy};
+use crate::scenario::{Act, Scenario};
+
+mod analysis;
+mod bluegreen;
+mod canary;
+mod spec;
 
 /// An event in words that both share; nothing when only one controller is meant to tell it, or when its count is chance.
 pub fn in_common_words(event: &str) -> Option<String> {
@@ -21,7 +26,8 @@ const EMPTY: &str = "Normal TrafficWeightUpdated: Traffic weight updated ";
 /// Whether a difference that was seen after an act is meant, and why.
 pub fn reason(scenario: &Scenario, act: usize, difference: &Difference) -> Option<&'static str> {
     let seen = Seen { scenario, act, difference };
-    RULES.iter().find(|(_, holds)| holds(&seen)).map(|(why, _)| *why)
+    let rules = [canary::RULES, bluegreen::RULES, analysis::RULES, spec::RULES];
+    rules.iter().flat_map(|rules| rules.iter()).find(|(_, holds)| holds(&seen)).map(|(why, _)| *why)
 }
 
 /// A difference and where it was seen.
@@ -31,19 +37,15 @@ struct Seen<'a> {
     difference: &'a Difference,
 }
 
-/// Whether a difference is of a kind.
-type Rule = fn(&Seen<'_>) -> bool;
-
-/// All reasons. Each holds for as little as possible.
-const RULES: &[(&str, Rule)] = &[
-    ("the canary Service of an aborted update is pointed to the stable set once, not back and forth", canary_service),
-    ("the end of a pause is told when a person ends it, too", resumed),
-    ("a step that lowers the weight lowers it before the canary shrinks", lowered_first),
-    ("an empty list in the spec stays as it was written", empty_steps),
-    ("an aborted update is scaled in full while its pods wait for their end", aborted_and_scaled),
-];
+/// A reason, and whether a difference has it. Each holds for as little as possible.
+type Rule = (&'static str, fn(&Seen<'_>) -> bool);
 
 impl Seen<'_> {
+    /// The last act that has happened.
+    fn act(&self) -> Option<&Act> {
+        self.scenario.script.get(self.act)
+    }
+
     /// Whether such an act has come before, or was it.
     fn after(&self, wanted: impl Fn(&Act) -> bool) -> bool {
         self.scenario.script.iter().take(self.act + 1).any(wanted)
@@ -53,6 +55,11 @@ impl Seen<'_> {
         self.act + 1 == self.scenario.script.len()
     }
 
+    /// Whether the scenario's title ends like that.
+    fn plays(&self, ends: &[&str]) -> bool {
+        ends.iter().any(|end| self.scenario.title.ends_with(end))
+    }
+
     fn part(&self) -> &str {
         &self.difference.part
     }
@@ -60,67 +67,30 @@ impl Seen<'_> {
     fn is(&self, part: &str, argo: &str, ours: &str) -> bool {
         (self.part(), self.difference.argo.as_str(), self.difference.ours.as_str()) == (part, argo, ours)
     }
-}
 
-/// Argo points the canary Service of an aborted update to the stable set and back to the new one in each pass, until that has no pods any more.
-fn canary_service(seen: &Seen<'_>) -> bool {
-    const COURSE: &str = "course of Service R-canary selector";
-    let Difference { part, argo, ours } = seen.difference;
-    if seen.scenario.strategy != Strategy::Nginx || !seen.after(|act| *act == Act::Abort) {
-        return false;
+    /// Whether the part has one of these beginnings.
+    fn within(&self, parts: &[&str]) -> bool {
+        parts.iter().any(|part| self.part().starts_with(part))
     }
-    let turns = unturned(argo);
-    let course = part == COURSE && turns == ours.split(" → ").collect::<Vec<_>>();
-    // Which way it points when an act's part ends is chance, as long as the new set has pods: the next part begins, or ends, there.
-    let cut = part == COURSE && !seen.last() && turns.len() <= 2 && (ours.is_empty() || ours.ends_with("→ <1.0.0>"));
-    let moment = part == "Service R-canary selector rollouts-pod-template-hash" && !seen.last() && ours == "<1.0.0>";
-    let event = part == "events"
-        && ours == "-"
-        && argo.starts_with("Normal SwitchService: Switched selector for service 'R-canary'");
-    course || cut || moment || event
-}
 
-/// A course without its turns there and back.
-fn unturned(course: &str) -> Vec<&str> {
-    let mut out: Vec<&str> = Vec::new();
-    for value in course.split(" → ") {
-        match out[..] {
-            [.., before, _] if before == value => {
-                out.pop();
-            }
-            _ => out.push(value),
-        }
+    /// The event that only one of them told, or that both told at different places.
+    fn event(&self) -> Option<&str> {
+        let Difference { argo, ours, .. } = self.difference;
+        let of_rollout = matches!(self.part(), "events" | "place among the events");
+        of_rollout.then_some(if argo == "-" { ours.as_str() } else { argo.as_str() })
     }
-    // There and back again is nothing at all.
-    if out.len() == 1 { vec![""] } else { out }
-}
 
-fn resumed(seen: &Seen<'_>) -> bool {
-    seen.is("events", "-", "Normal RolloutResumed: Rollout is resumed")
-}
-
-fn lowered_first(seen: &Seen<'_>) -> bool {
-    let lowers = seen.scenario.title.starts_with("nginx/p,w60,w10,p/");
-    lowers && seen.part() == "place among the events" && seen.difference.argo.contains(": Scaled down ReplicaSet ")
-}
-
-fn empty_steps(seen: &Seen<'_>) -> bool {
-    seen.is("Rollout R spec strategy canary steps", "-", "[]")
-}
-
-/// Argo does nothing but scale while a ReplicaSet with pods has another number of wanted replicas in its annotation.
-fn aborted_and_scaled(seen: &Seen<'_>) -> bool {
-    let scaled = |act: &Act| matches!(act, Act::Scale(_));
-    let parts = ["status replicas", "status readyReplicas", "annotations rollout.argoproj.io/desired-replicas"];
-    seen.scenario.strategy == Strategy::Nginx
-        && seen.after(|act| *act == Act::Abort)
-        && seen.scenario.script.get(seen.act).is_some_and(scaled)
-        && parts.iter().any(|part| seen.part().ends_with(part))
+    /// Whether it is an event of such a beginning, after its type.
+    fn tells(&self, beginnings: &[&str]) -> bool {
+        let text = self.event().and_then(|event| event.split_once(' ')).map(|(_, text)| text);
+        text.is_some_and(|text| beginnings.iter().any(|beginning| text.starts_with(beginning)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Strategy;
     use serde_json::Value;
 
     #[test]

@@ -46,8 +46,8 @@ async fn main() -> Result<ExitCode> {
     let api = Arc::new(Api::open().await?);
     let mut follows = JoinSet::new();
     let answers = Answers::listen().await?;
-    let argo = side(&api, &answers, "argo", &mut follows).await?;
-    let ours = side(&api, &answers, "ours", &mut follows).await?;
+    let argo = side(&api, &answers, "parity-argo", &mut follows).await?;
+    let ours = side(&api, &answers, "parity-ours", &mut follows).await?;
     // Ours against itself tells what is chance: the order in which pods become available, for example.
     let other = if env::var_os("PARITY_ITSELF").is_some() { Which::Serinus } else { Which::Argo };
     let haste = if other == Which::Argo { HASTE } else { &[] };

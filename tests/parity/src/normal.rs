@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 const HASH: &str = "rollouts-pod-template-hash";
+/// What stands for `status.observedGeneration` when it is that of the object.
+pub const OBSERVED: &str = "the present one";
 const DEADLINE: &str = "scale-down-deadline";
 
 /// The kinds that are watched, with the part of their path after the group and namespace.
@@ -68,8 +70,24 @@ pub fn scenario_of(kind: Kind, object: &Value) -> Option<&str> {
     name.as_str()?.split('-').next()
 }
 
-/// What is compared of an object.
+/// What is compared of an object: it does not say which namespace it is in.
 pub fn view(kind: Kind, object: &Value) -> Value {
+    let namespace = text(&object["metadata"]["namespace"]);
+    let view = comparable(kind, object);
+    if namespace.is_empty() { view } else { instead(&view, namespace, "NAMESPACE") }
+}
+
+/// One text instead of another, everywhere.
+fn instead(value: &Value, old: &str, new: &str) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.replace(old, new)),
+        Value::Array(items) => items.iter().map(|item| instead(item, old, new)).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), instead(value, old, new))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+fn comparable(kind: Kind, object: &Value) -> Value {
     match kind {
         Kind::Rollout => rollout(object),
         Kind::ReplicaSet => replica_set(object),
@@ -104,7 +122,7 @@ fn rollout(object: &Value) -> Value {
         // Argo's own writes to the spec count up its generation, so that the number differs; that it was observed must not.
         let generation = object["metadata"]["generation"].to_string();
         let observed = status.get("observedGeneration").map(text).is_some_and(|seen| seen == generation);
-        status.insert("observedGeneration".into(), json!(if observed { "the present one" } else { "another" }));
+        status.insert("observedGeneration".into(), json!(if observed { OBSERVED } else { "another" }));
         // `blueGreen: {}` and `canary: {}` say nothing.
         status.retain(|_, value| *value != json!({}));
     }
@@ -154,8 +172,7 @@ fn analysis_run(object: &Value) -> Value {
     let mut status = object["status"].clone();
     timeless(&mut status);
     // Jobs carry the run's own identity in their names.
-    let uid = text(&object["metadata"]["uid"]);
-    let mut status = anonymous(&status, uid, &Hashes::new());
+    let mut status = instead(&status, text(&object["metadata"]["uid"]), "UID");
     let metrics = object["spec"]["metrics"].as_array().map(Vec::as_slice).unwrap_or_default();
     for result in status["metricResults"].as_array_mut().into_iter().flatten() {
         if metrics.iter().any(|metric| metric["name"] == result["name"] && endless(metric)) {
@@ -166,8 +183,30 @@ fn analysis_run(object: &Value) -> Value {
         often(&mut status["runSummary"]);
         often(&mut status["dryRunSummary"]);
     }
+    // Metrics are done side by side: which comes first is chance.
+    if let Some(Value::Array(results)) = status.get_mut("metricResults") {
+        results.sort_by(|a, b| text(&a["name"]).cmp(text(&b["name"])));
+    }
+    if let Some(status) = status.as_object_mut() {
+        status.retain(|_, value| *value != json!(""));
+    }
+    let mut spec = object["spec"].clone();
+    sayings(&mut spec);
+    sayings(&mut status);
     json!({"labels": object["metadata"]["labels"], "annotations": object["metadata"]["annotations"], "owned": owned(object),
-        "spec": object["spec"], "status": status})
+        "spec": spec, "status": status})
+}
+
+/// Empty objects say nothing: whoever writes all its fields writes them, too.
+fn sayings(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(sayings);
+            fields.retain(|_, value| *value != json!({}));
+        }
+        Value::Array(items) => items.iter_mut().for_each(sayings),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Numbers of measurements become "some", and their list its kinds: how many there are is chance.
@@ -282,6 +321,16 @@ mod tests {
             status["conditions"]["Healthy"],
             json!({"type": "Healthy", "status": "True", "lastUpdateTime": "set"})
         );
+    }
+
+    #[test]
+    fn namespaces_and_what_says_nothing_are_left_out() {
+        let run = json!({"metadata": {"namespace": "parity-argo", "uid": "u-1"},
+            "spec": {"metrics": [{"name": "m", "provider": {"web": {"url": "http://x/parity-argo/s1", "authentication": {"oauth2": {}}}}}]},
+            "status": {"phase": "", "dryRunSummary": {}, "metricResults": [{"name": "b"}, {"name": "a"}]}});
+        let view = view(Kind::AnalysisRun, &run);
+        assert_eq!(view["spec"]["metrics"][0]["provider"], json!({"web": {"url": "http://x/NAMESPACE/s1"}}));
+        assert_eq!(view["status"], json!({"metricResults": [{"name": "a"}, {"name": "b"}]}));
     }
 
     #[test]

@@ -150,7 +150,8 @@ impl Side {
     async fn phase(&self, name: &str, wanted: &str) -> Result<()> {
         until(&format!("phase {wanted}"), PATIENCE, || async {
             let (phase, status) = self.status_now(name);
-            Ok(if phase == wanted { Look::Done(()) } else { Look::Not(status) })
+            let done = phase == wanted && self.observed(name);
+            Ok(if done { Look::Done(()) } else { Look::Not(status) })
         })
         .await
     }
@@ -177,7 +178,7 @@ impl Side {
                 return Ok(Look::Not("it goes on".into()));
             }
             let (phase, status) = self.status_now(name);
-            let settled = matches!(phase.as_str(), "Healthy" | "Paused" | "Degraded");
+            let settled = matches!(phase.as_str(), "Healthy" | "Paused" | "Degraded") && self.observed(name);
             let enough = if settled && self.complete(name) { QUIET } else { STUCK };
             Ok(if quiet >= enough.max(lags) { Look::Done(()) } else { Look::Not(status) })
         })
@@ -195,6 +196,12 @@ impl Side {
         let done =
             |run: &Value| !normal::ends(run) || !matches!(text(&run["status"]["phase"]), "" | "Pending" | "Running");
         sets.iter().all(|(_, set)| filled(set)) && runs.iter().all(|(_, run)| done(run))
+    }
+
+    /// Whether the controller has looked at the present spec.
+    fn observed(&self, name: &str) -> bool {
+        let rollouts = self.record.present(name, Kind::Rollout);
+        rollouts.iter().all(|(_, rollout)| rollout["status"]["observedGeneration"] == normal::OBSERVED)
     }
 
     /// Phase and status as the watch last told them.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::known;
@@ -12,6 +13,9 @@ use crate::scenario::Strategy;
 /// Events about each object, in order.
 pub type Told = BTreeMap<String, Vec<String>>;
 
+/// Longer than one pass, shorter than an act.
+const MOMENT: SignedDuration = SignedDuration::from_secs(2);
+
 /// As they were recorded in the cluster.
 pub fn recorded(entries: &[Entry]) -> Vec<(String, String)> {
     let events = entries.iter().filter(|entry| entry.kind == Kind::Event).filter_map(|entry| entry.view.as_ref());
@@ -19,18 +23,24 @@ pub fn recorded(entries: &[Entry]) -> Vec<(String, String)> {
 }
 
 /// As the Argo controller's log tells them, by scenario. In the cluster it leaves out those after the first 25 of an object within five minutes.
-/// What it tells twice in a row comes from a pass over a stale cache.
+/// What it tells twice in a row within a moment comes from a pass over a stale cache.
 pub fn logged(log: &str) -> BTreeMap<String, Vec<(String, String)>> {
     let mut all: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let mut last: BTreeMap<String, (Timestamp, (String, String))> = BTreeMap::new();
     for fields in log.lines().filter(|line| line.contains(" event_reason=")).map(fields) {
         let get = |key: &str| fields.get(key).map_or("", String::as_str);
         let about = ["rollout", "analysisrun", "experiment"].map(get).into_iter().find(|name| !name.is_empty());
         let (Some(about), Some(scenario)) = (about, about.and_then(|name| name.split('-').next())) else { continue };
         let kind = if get("level") == "info" { "Normal" } else { "Warning" };
         let told = format!("{kind} {}: {}", get("event_reason"), get("msg"));
-        all.entry(scenario.to_owned()).or_default().push((about.to_owned(), told));
+        let (at, event) = (get("time").parse().unwrap_or(Timestamp::MIN), (about.to_owned(), told));
+        let again =
+            last.get(scenario).is_some_and(|(before, told)| *told == event && at.duration_since(*before) <= MOMENT);
+        last.insert(scenario.to_owned(), (at, event.clone()));
+        if !again {
+            all.entry(scenario.to_owned()).or_default().push(event);
+        }
     }
-    all.values_mut().for_each(|events| events.dedup());
     all
 }
 
@@ -103,9 +113,11 @@ mod tests {
         let log = r#"time="2026-11-24T16:53:35Z" level=info msg="Started syncing rollout" generation=4 namespace=argo rollout=s2
 time="2026-11-24T16:53:35Z" level=warning msg="Rollout \"s2\" aborted" event_reason=RolloutAborted namespace=argo rollout=s2
 time="2026-11-24T16:53:35Z" level=warning msg="Rollout \"s2\" aborted" event_reason=RolloutAborted namespace=argo rollout=s2
-time="2026-11-24T16:53:36Z" level=info msg=Done event_reason=AnalysisRunSuccessful analysisrun=s2-abc-2-1 namespace=argo"#;
+time="2026-11-24T16:53:39Z" level=warning msg="Rollout \"s2\" aborted" event_reason=RolloutAborted namespace=argo rollout=s2
+time="2026-11-24T16:53:39Z" level=info msg=Done event_reason=AnalysisRunSuccessful analysisrun=s2-abc-2-1 namespace=argo"#;
         let told = |about: &str, text: &str| (about.to_owned(), text.to_owned());
         let events = [
+            told("s2", "Warning RolloutAborted: Rollout \"s2\" aborted"),
             told("s2", "Warning RolloutAborted: Rollout \"s2\" aborted"),
             told("s2-abc-2-1", "Normal AnalysisRunSuccessful: Done"),
         ];

@@ -10,8 +10,8 @@ use serinus_wire::rollout::RolloutAnalysis;
 /// Starts, follows and ends both runs. The status goes on showing them when the update is over.
 pub fn reconcile(pass: &mut Pass<'_>) {
     if is_over(pass) {
-        runs::keep(pass, Site::PrePromotion);
-        runs::keep(pass, Site::PostPromotion);
+        runs::show(pass, Site::PrePromotion);
+        runs::show(pass, Site::PostPromotion);
         runs::cancel(pass, &[]);
         runs::forget(pass);
         return;
@@ -33,7 +33,7 @@ fn follow(pass: &mut Pass<'_>, site: Site, begins: bool, on_time: bool) {
     if begins || (begun && on_time) {
         runs::follow(pass, site, &analysis);
     } else if begun {
-        runs::keep(pass, site);
+        runs::conclude(pass, site);
     }
 }
 
@@ -58,6 +58,11 @@ fn is_over(pass: &Pass<'_>) -> bool {
 /// The analysis before the switch came out well, or there is none.
 pub fn before_is_done(pass: &Pass<'_>) -> bool {
     is_done(pass, Site::PrePromotion)
+}
+
+/// There is an analysis after the switch.
+pub fn is_asked_after(pass: &Pass<'_>) -> bool {
+    of(pass, Site::PostPromotion).is_some()
 }
 
 /// The analysis after the switch came out well, or there is none.

@@ -51,7 +51,8 @@ fn reason_to_promote(pass: &Pass<'_>) -> Option<String> {
     if promotion::in_rollback_window(pass) {
         return Some("Rollback within window".to_string());
     }
-    if fast_rollback(pass) {
+    // A way back that leaves no analysis out ends as any other does.
+    if fast_rollback(pass) && analysis::is_asked_after(pass) {
         let name = pass.sets.new_set().map_or("", |set| set.name());
         return Some(format!("Rollback to '{name}' within scaleDownDelay"));
     }

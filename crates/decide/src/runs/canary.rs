@@ -1,6 +1,6 @@
 //! The analyses of a canary: one in the background, and the one of the step under way (spec 4.1).
 
-use super::{Site, cancel_others, follow, forget, keep};
+use super::{Site, cancel, follow, forget, keep, names_in_status, show};
 use crate::canary::weight;
 use crate::pass::Pass;
 use crate::promotion;
@@ -15,8 +15,13 @@ pub fn canary(pass: &mut Pass<'_>) -> bool {
     if !is_over(pass) {
         background(pass);
         step(pass);
+    } else if pass.aborted() && !promotion::fully_promoted(&pass.rollout) {
+        // What became of them shows why it was aborted.
+        show(pass, Site::Background);
+        show(pass, Site::Step(0));
     }
-    cancel_others(pass);
+    let kept = if is_over(pass) { vec![] } else { names_in_status(pass) };
+    cancel(pass, &kept);
     forget(pass);
     let paused_before = pass.rollout.status.pause_conditions.iter().any(|pause| pause.reason == INCONCLUSIVE_RUN);
     let abort = pass.pause.abort.is_some() && !before.0;

@@ -177,11 +177,12 @@ fn take_over(pass: &mut Pass<'_>, site: Site, recorded: Option<AnalysisRunRef>, 
 
 /// One event when the recorded phase changes.
 fn tell(pass: &mut Pass<'_>, site: Site, recorded: Option<&AnalysisRunRef>, name: &str, status: &str) {
-    let before = recorded.filter(|recorded| recorded.name == name).map_or("", |recorded| recorded.status.as_str());
+    let recorded = recorded.filter(|recorded| recorded.name == name);
+    // A run is on record before it has a phase.
+    let before = recorded.map_or("NoPreviousStatus", |recorded| recorded.status.as_str());
     if before == status || status.is_empty() {
         return;
     }
-    let before = if before.is_empty() { "NoPreviousStatus" } else { before };
     let kind = if matches!(status, "Failed" | "Error") { NoteType::Warning } else { NoteType::Normal };
     let text = format!("{} Analysis Run '{name}' Status New: '{status}' Previous: '{before}'", site.label());
     pass.note(kind, &format!("AnalysisRun{status}"), text);
@@ -193,12 +194,35 @@ pub fn keep(pass: &mut Pass<'_>, site: Site) {
     site.record(&mut pass.status, recorded);
 }
 
+/// Shows in the status what became of a run that nobody waits for any more.
+pub fn show(pass: &mut Pass<'_>, site: Site) {
+    let Some(recorded) = site.recorded(&pass.rollout.status).cloned() else { return };
+    let seen = run(pass, &recorded.name).map(|run| AnalysisRunRef {
+        name: recorded.name.clone(),
+        status: run.status.phase.map_or_else(String::new, |phase| phase.to_string()),
+        message: run.status.message.clone(),
+    });
+    site.record(&mut pass.status, Some(seen.unwrap_or(recorded)));
+}
+
+/// The same for a run that the update has waited for until just now: its end is told.
+pub fn conclude(pass: &mut Pass<'_>, site: Site) {
+    show(pass, site);
+    let recorded = site.recorded(&pass.rollout.status).cloned();
+    if let Some(shown) = site.recorded(&pass.status).cloned() {
+        tell(pass, site, recorded.as_ref(), &shown.name, &shown.status);
+    }
+}
+
+/// Names of the runs that the new status speaks of.
+pub fn names_in_status(pass: &Pass<'_>) -> Vec<String> {
+    let sites = [Site::Background, Site::Step(0), Site::PrePromotion, Site::PostPromotion];
+    sites.iter().filter_map(|site| site.recorded(&pass.status)).map(|run| run.name.clone()).collect()
+}
+
 /// Ends every run of the Rollout that is under way, but those that the new status names.
 pub fn cancel_others(pass: &mut Pass<'_>) {
-    let sites = [Site::Background, Site::Step(0), Site::PrePromotion, Site::PostPromotion];
-    let kept: Vec<String> =
-        sites.iter().filter_map(|site| site.recorded(&pass.status)).map(|run| run.name.clone()).collect();
-    cancel(pass, &kept);
+    cancel(pass, &names_in_status(pass));
 }
 
 /// Ends every run of the Rollout that is under way, but those of these names.

@@ -82,3 +82,15 @@ fn other_kinds_give_their_template_and_are_never_scaled() {
         assert_eq!(world.sizes(), [("web:1".to_string(), 10)].into());
     }
 }
+
+/// In the peer's words, which name no field here.
+#[test]
+fn a_template_beside_the_workload_is_refused_and_the_generation_is_kept_all_the_same() {
+    let mut world = behind("never");
+    world.edit_rollout(&json!({"spec": {"template": template("web:1")}}), false);
+    world.run();
+    let rollout = &world.seen.rollout;
+    let text = "InvalidSpec: The Rollout \"web\" is invalid: template must be empty for workload reference rollout (remove spec.template, or remove spec.workloadRef)";
+    assert_eq!(rollout.status.message, text);
+    assert!(rollout.metadata.annotations.contains_key("rollout.argoproj.io/workload-generation"));
+}

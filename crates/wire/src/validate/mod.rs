@@ -34,7 +34,7 @@ pub fn rollout(rollout: &Rollout, around: &Around<'_>) -> Option<Finding> {
     None.or_else(|| rollout.findings.first().cloned())
         .or_else(|| not_negative("spec.replicas", rollout.spec.replicas))
         .or_else(|| selector::check(rollout))
-        .or_else(|| template_beside_workload(rollout, around))
+        .or_else(|| unresolved_template(rollout, around))
         .or_else(|| template_if_known(rollout, around))
         .or_else(|| numbers(rollout))
         .or_else(|| strategy::check(rollout))
@@ -49,7 +49,7 @@ pub fn everything(rollout: &Rollout, around: &Around<'_>) -> Vec<Finding> {
     let parts = [
         not_negative("spec.replicas", rollout.spec.replicas),
         selector::check(rollout),
-        template_beside_workload(rollout, around),
+        unresolved_template(rollout, around),
         template_if_known(rollout, around),
         numbers(rollout),
         strategy::check(rollout),
@@ -108,7 +108,16 @@ fn not_negative(path: &str, number: Option<i32>) -> Option<Finding> {
     Some(Finding::invalid(path, &number.into(), "must be greater than or equal to 0"))
 }
 
-fn template_beside_workload(rollout: &Rollout, around: &Around<'_>) -> Option<Finding> {
+/// A Rollout has a template beside its `workloadRef`, and the workload is there: the peer names no field then.
+pub fn template_beside_workload() -> Finding {
+    Finding {
+        path: "spec.template".to_string(),
+        message: "template must be empty for workload reference rollout".to_string(),
+        hint: Some("remove spec.template, or remove spec.workloadRef".to_string()),
+    }
+}
+
+fn unresolved_template(rollout: &Rollout, around: &Around<'_>) -> Option<Finding> {
     let template = rollout.spec.template.as_ref()?;
     let beside = rollout.spec.workload_ref.is_some() && !around.workload_resolved && !is_unlabelled(template);
     beside.then(|| {

@@ -39,6 +39,15 @@ fn job(name: &str, passes: bool) -> Value {
     json!({"name": name, "provider": {"job": {"spec": spec}}})
 }
 
+/// A metric whose Job never ends.
+fn slow_job(name: &str) -> Value {
+    let mut metric = job(name, false);
+    if let Some(spec) = metric["provider"]["job"]["spec"].as_object_mut() {
+        spec.remove("activeDeadlineSeconds");
+    }
+    metric
+}
+
 fn template(name: &str, spec: Value) -> Value {
     json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate",
@@ -73,6 +82,7 @@ fn templates() -> Vec<Value> {
         template("argued", argued),
         template("job", metrics(vec![job("job", true)])),
         template("bad-job", metrics(vec![job("job", false)])),
+        template("slow-job", metrics(vec![slow_job("job"), web("web", json!({}))])),
         template("both", metrics(vec![job("job", true), web("web", json!({}))])),
     ]
 }
@@ -137,6 +147,7 @@ fn steps() -> Vec<Scenario> {
         add("job", "pass", &[SHIP, PromoteFull]);
         add("bad-job", "fail", &[SHIP]);
         add("both", "fail", &[FAIL, SHIP]);
+        add("slow-job", "fail", &[FAIL, SHIP]);
         add("both", "pass", &[SHIP, PromoteFull]);
     }
     let mut argued = run("argued");

@@ -22,9 +22,9 @@ fn configs() -> Vec<Config> {
         config("manual,no preview", json!({"autoPromotionEnabled": false, "previewService": null}), true),
         config("small preview", json!({"autoPromotionEnabled": false, "previewReplicaCount": 1}), true),
         config("small preview,auto", json!({"previewReplicaCount": 1}), false),
-        config("delay 5", json!({"autoPromotionEnabled": false, "scaleDownDelaySeconds": 5}), true),
+        config("delay 15", json!({"autoPromotionEnabled": false, "scaleDownDelaySeconds": 15}), true),
         config("no delay", json!({"autoPromotionEnabled": false, "scaleDownDelaySeconds": 0}), true),
-        config("abort delay 5", json!({"autoPromotionEnabled": false, "abortScaleDownDelaySeconds": 5}), true),
+        config("abort delay 15", json!({"autoPromotionEnabled": false, "abortScaleDownDelaySeconds": 15}), true),
         config("no abort delay", json!({"autoPromotionEnabled": false, "abortScaleDownDelaySeconds": 0}), true),
     ]
 }
@@ -138,7 +138,7 @@ fn timed() -> Vec<Scenario> {
     let ship = Ship(Version::Good(2));
     vec![
         scenario("timed/waiting/switch", waits.clone(), &[ship.clone(), Await("Healthy")]),
-        scenario("timed/waiting/promote", waits.clone(), &[ship.clone(), Promote]),
+        scenario("timed/waiting/promote", waits.clone(), &[ship.clone(), Promote, Await("Healthy")]),
         scenario("timed/waiting/abort", waits.clone(), &[ship.clone(), Abort]),
         scenario("timed/waiting/third", waits, &[ship.clone(), Ship(Version::Good(3)), Await("Healthy")]),
         scenario("timed,manual/waiting/promote", never, &[ship, Promote]),

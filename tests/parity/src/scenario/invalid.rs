@@ -159,12 +159,24 @@ pub fn all() -> Vec<Scenario> {
             Scenario { title, strategy, spec, others: vec![], script }
         };
         let ship = || Act::Ship(Version::Good(2));
-        all.push(wrong("first", breaks.clone(), vec![Act::Apply, Act::Spec(mends.clone()), Act::Linger]));
+        all.push(wrong(
+            "first",
+            breaks.clone(),
+            vec![Act::Apply, Act::Spec(mends.clone()), Act::Await("Healthy"), Act::Linger],
+        ));
         let plain = match strategy {
             Strategy::Basic | Strategy::Nginx => steps(json!([{"setWeight": 25}, {"pause": {}}])),
             Strategy::BlueGreen => bluegreen(json!({"autoPromotionEnabled": false})),
         };
-        let under_way = [Act::Apply, ship(), Act::Spec(breaks), Act::Spec(mends), Act::PromoteFull, Act::Linger];
+        let under_way = [
+            Act::Apply,
+            ship(),
+            Act::Spec(breaks),
+            Act::Spec(mends),
+            Act::Await("Paused"),
+            Act::PromoteFull,
+            Act::Linger,
+        ];
         all.push(wrong("under way", plain, under_way.to_vec()));
     }
     all

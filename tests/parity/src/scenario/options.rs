@@ -57,9 +57,9 @@ fn routed() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (name, fields) in [
         ("dynamic stable", json!({"dynamicStableScale": true})),
-        ("dynamic stable,abort delay 5", json!({"dynamicStableScale": true, "abortScaleDownDelaySeconds": 5})),
+        ("dynamic stable,abort delay 15", json!({"dynamicStableScale": true, "abortScaleDownDelaySeconds": 15})),
         ("no abort delay", json!({"abortScaleDownDelaySeconds": 0})),
-        ("abort delay 5", json!({"abortScaleDownDelaySeconds": 5})),
+        ("abort delay 15", json!({"abortScaleDownDelaySeconds": 15})),
         ("no delay", json!({"scaleDownDelaySeconds": 0})),
         ("least pods", json!({"minPodsPerReplicaSet": 3})),
         ("least pods,dynamic stable", json!({"minPodsPerReplicaSet": 2, "dynamicStableScale": true})),

@@ -20,10 +20,15 @@ fn scenario(
     };
     // A ReplicaSet of its own would be one more that a Rollout could take for its own: it has no pods.
     let pods = if kind == "Deployment" { 4 } else { 0 };
+    let mut spec = json!({"workloadRef": reference, "template": null, "strategy": strategy_fields});
+    if kind != "PodTemplate" {
+        // The workload's own.
+        spec["selector"] = Value::Null;
+    }
     Scenario {
         title: format!("workload/{title}"),
         strategy,
-        spec: json!({"workloadRef": reference, "template": null, "selector": null, "strategy": strategy_fields}),
+        spec,
         others: vec![workload(kind, pods)],
         script: [&[Act::Apply], acts, &[Act::Linger]].concat(),
     }

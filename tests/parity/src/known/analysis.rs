@@ -1,0 +1,31 @@
+//! Reasons of analysis.
+
+use super::{Rule, Seen};
+
+/// All of them.
+pub const RULES: &[Rule] =
+    &[("a run whose first measurement is under way is Running", running_first), ("a failed Job says why", job_message)];
+
+/// Argo measures in its first pass over a run, before it has a phase.
+fn running_first(seen: &Seen<'_>) -> bool {
+    let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
+    if seen.part().starts_with("course of AnalysisRun ") {
+        return argo.replacen("- → ", "- → Running → ", 1) == *ours;
+    }
+    let running = argo == "-" && ours.ends_with("Status New: 'Running' Previous: ''");
+    let before = |event: &str, phase: &str| event.ends_with(&format!(" Previous: '{phase}'"));
+    let ended = (argo == "-" && before(ours, "Running")) || (ours == "-" && before(argo, ""));
+    seen.part() == "events" && seen.tells(&["AnalysisRun"]) && (running || ended)
+}
+
+fn job_message(seen: &Seen<'_>) -> bool {
+    const SAID: [&str; 3] = [
+        ": \"Error Message: Job was active longer than specified deadline\"",
+        "\"message\":\"Job was active longer than specified deadline\",",
+        "Job was active longer than specified deadline",
+    ];
+    let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
+    let without = SAID.iter().fold(ours.clone(), |text, said| text.replace(said, ""));
+    let event = seen.tells(&["RolloutAborted:"]) && (argo.contains("Metric \"job\"") || ours.contains(SAID[0]));
+    seen.scenario.title.contains("/bad-job/") && (without != *ours && without == *argo || event)
+}

@@ -1,0 +1,143 @@
+//! Reasons of canaries.
+
+use super::{Rule, Seen};
+use crate::compare::Difference;
+use crate::scenario::{Act, Strategy};
+
+/// All of them.
+pub const RULES: &[Rule] = &[
+    ("the canary Service of an aborted update is pointed to the stable set once, not back and forth", canary_service),
+    ("the end of a pause is told when a person ends it, too", resumed),
+    ("a step that lowers the weight, or an abort, lowers it before the canary shrinks", lowered_first),
+    ("an aborted update is scaled in full while its pods wait for their end", aborted_and_scaled),
+    ("without a delay the old set goes when nobody sends to it any more", without_delay),
+    ("`dynamicStableScale` with an abort delay does not wait for itself", waits_for_itself),
+    ("a canary without a single available pod has no weight", without_pods),
+    ("weight rises when the endpoints are there: a fast way back is over before", not_reached),
+];
+
+/// Whether the update is aborted by somebody.
+fn aborts(seen: &Seen<'_>) -> bool {
+    let title = &seen.scenario.title;
+    let by_itself = ["fail", "error", "deadline aborts"].iter().any(|word| title.contains(word));
+    by_itself || seen.after(|act| *act == Act::Abort)
+}
+
+/// Argo points the canary Service of an aborted update to the stable set and back to the new one in each pass, until that has no pods any more.
+fn canary_service(seen: &Seen<'_>) -> bool {
+    let Difference { part, argo, ours } = seen.difference;
+    if seen.scenario.strategy != Strategy::Nginx || !aborts(seen) {
+        return false;
+    }
+    let (there, here) = (values(argo), values(ours));
+    let between_two = there.len() <= 2 && there.contains(&STABLE) && here.iter().all(|value| there.contains(value));
+    let course = part == "course of Service R-canary selector" && (between_two || unturned(argo) == unturned(ours));
+    // Which way it points when an act's part ends is chance, as long as the new set has pods.
+    let moment = part == "Service R-canary selector rollouts-pod-template-hash" && !seen.last() && ours == STABLE;
+    course || moment || (ours == "-" && seen.tells(&["SwitchService: Switched selector for service 'R-canary'"]))
+}
+
+/// The version that every scenario begins with.
+const STABLE: &str = "<1.0.0>";
+
+/// The different values of a course.
+fn values(course: &str) -> Vec<&str> {
+    let mut values: Vec<&str> = course.split(" → ").filter(|value| !value.is_empty()).collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// A course without its turns there and back.
+fn unturned(course: &str) -> Vec<&str> {
+    let mut out: Vec<&str> = Vec::new();
+    for value in course.split(" → ") {
+        match out[..] {
+            [.., before, _] if before == value => {
+                out.pop();
+            }
+            _ => out.push(value),
+        }
+    }
+    // There and back again is nothing at all.
+    if out.len() == 1 { vec![""] } else { out }
+}
+
+fn resumed(seen: &Seen<'_>) -> bool {
+    seen.is("events", "-", "Normal RolloutResumed: Rollout is resumed")
+}
+
+fn lowered_first(seen: &Seen<'_>) -> bool {
+    let title = &seen.scenario.title;
+    let lowers = title.starts_with("nginx/p,w60,w10,p/") || title.starts_with("options/no abort delay/");
+    lowers
+        && seen.part() == "place among the events"
+        && seen.tells(&["ScalingReplicaSet: Scaled down", "RolloutAborted:"])
+}
+
+/// Argo does nothing but scale while a ReplicaSet with pods has another number of wanted replicas in its annotation.
+fn aborted_and_scaled(seen: &Seen<'_>) -> bool {
+    let scaled = matches!(seen.act(), Some(Act::Scale(_) | Act::Autoscale(_)));
+    let parts = ["status replicas", "status readyReplicas", "annotations rollout.argoproj.io/desired-replicas"];
+    seen.scenario.strategy == Strategy::Nginx
+        && seen.after(|act| *act == Act::Abort)
+        && scaled
+        && parts.iter().any(|part| seen.part().ends_with(part))
+}
+
+/// Argo never scales the old set down, and so never calls the Rollout healthy.
+fn without_delay(seen: &Seen<'_>) -> bool {
+    let title = &seen.scenario.title;
+    let plays = title.starts_with("options/no delay/") || title.starts_with("bluegreen/no delay/");
+    let counts = ["replicas", "readyReplicas", "availableReplicas", "HPAReplicas"];
+    let counts = counts.iter().any(|count| seen.part() == format!("Rollout R status {count}"));
+    let set = seen.within(&[
+        "ReplicaSet R-<1.0.0>",
+        "course of ReplicaSet R-<1.0.0>",
+        "ReplicaSet R-<2.0.0>",
+        "course of ReplicaSet R-<2.0.0>",
+    ]);
+    let healthy = [
+        "Rollout R status conditions Healthy",
+        "Rollout R status conditions Progressing",
+        "Rollout R status phase",
+        "Rollout R status message",
+    ];
+    let told = seen.difference.argo == "-" && seen.tells(&["ScalingReplicaSet: Scaled down ReplicaSet"]);
+    plays && (counts || set || seen.within(&healthy) || told)
+}
+
+/// Argo keeps the weight for pods that it keeps for the weight.
+fn waits_for_itself(seen: &Seen<'_>) -> bool {
+    let title = &seen.scenario.title;
+    let parts = [
+        "Ingress R-R-front-canary annotations",
+        "ReplicaSet R-",
+        "Rollout R status HPAReplicas",
+        "Rollout R status availableReplicas",
+        "Rollout R status readyReplicas",
+        "Rollout R status replicas",
+        "Rollout R status updatedReplicas",
+        "Rollout R status canary weights",
+        "course of ",
+        "Service R-canary selector",
+    ];
+    let events = ["PatchingCanaryIngress:", "ScalingReplicaSet:", "SwitchService:", "TrafficWeightUpdated:"];
+    title.starts_with("options/dynamic stable,abort delay 15/")
+        && seen.after(|act| *act == Act::Abort)
+        && (seen.within(&parts) || seen.tells(&events))
+}
+
+fn without_pods(seen: &Seen<'_>) -> bool {
+    let parts =
+        ["course of Ingress R-R-front-canary weight", "course of Rollout R weight", "course of ReplicaSet R-<1.0.0>"];
+    let events = ["PatchingCanaryIngress:", "TrafficWeightUpdated:", "ScalingReplicaSet:", "RolloutStepCompleted:"];
+    seen.plays(&["options/nginx/restart/pausing", "options/dynamic stable/third"])
+        && (seen.within(&parts) || seen.tells(&events))
+}
+
+fn not_reached(seen: &Seen<'_>) -> bool {
+    let parts = ["course of Ingress R-R-front-canary weight", "course of Rollout R weight"];
+    seen.plays(&["options/nginx/window/back while pausing"])
+        && (seen.within(&parts) || seen.tells(&["PatchingCanaryIngress:", "TrafficWeightUpdated:"]))
+}
