@@ -33,7 +33,7 @@ lab *args:
 suite *args:
     lab/suite {{args}}
 
-# the same manifests and acts under the real Argo Rollouts controller and under ours, and where they differ
+# the same manifests and acts under the real Argo Rollouts controller and under ours: a choice (10 minutes), `all`, or words
 parity *words:
     lab/parity {{words}}
 

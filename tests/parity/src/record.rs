@@ -30,7 +30,7 @@ struct Story {
     /// Everything as it is now.
     present: BTreeMap<(Kind, String), Value>,
     last: Option<Instant>,
-    last_of_all: Option<Instant>,
+    last_event: Option<Instant>,
 }
 
 /// Follows one namespace; cheap to clone.
@@ -93,14 +93,16 @@ impl Record {
         if changed && !matches!(kind, Kind::Service | Kind::Event) {
             story.last = Some(Instant::now());
         }
-        story.last_of_all = Some(Instant::now());
+        if kind == Kind::Event {
+            story.last_event = Some(Instant::now());
+        }
         story.entries.push(Entry { kind, name, view });
     }
 
-    /// How long nothing at all has changed, in all scenarios: events may come long after what they tell.
-    pub fn quiet_altogether(&self) -> Duration {
-        let last = self.lock().values().filter_map(|story| story.last_of_all).max();
-        last.map_or(Duration::ZERO, |last| last.elapsed())
+    /// How long no event has come, in all scenarios: they may come long after what they tell.
+    pub fn quiet_of_events(&self) -> Duration {
+        let last = self.lock().values().filter_map(|story| story.last_event).max();
+        last.map_or(Duration::MAX, |last| last.elapsed())
     }
 
     /// How long nothing has changed but Services and events; nothing when nothing has happened yet.
