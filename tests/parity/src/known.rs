@@ -113,6 +113,30 @@ mod tests {
         assert!(reason(&aborted, 1, &difference(course, "a → b → a → b", "a → b")).is_some());
     }
 
+    /// Each reason holds for what it says, and not for its neighbour.
+    #[test]
+    fn reasons_are_narrow() {
+        let scenarios = crate::scenario::all();
+        let of = |title: &str| scenarios.iter().find(|scenario| scenario.title == title).expect(title);
+        let message = "Rollout R status message";
+        let phase = "course of AnalysisRun R-<2.0.0>-2-1 phase";
+        let switched = "course of Rollout R active";
+        for (title, act, part, argo, ours, listed) in [
+            ("invalid/basic/weight 101/first", 0, message, "it is wrong", "it is wrong (mend it)", true),
+            ("invalid/basic/weight 101/first", 0, message, "it is wrong", "it is bad (mend it)", false),
+            ("analysis/step/basic/once/pass", 1, phase, "- → Successful", "- → Running → Successful", true),
+            ("analysis/step/basic/once/pass", 1, phase, "- → Successful", "- → Running → Failed", false),
+            ("bluegreen/manual/waiting/abort,retry,promote", 3, switched, "<1.0.0> → <2.0.0>", "", true),
+            ("bluegreen/manual/waiting/abort,retry,promote", 2, switched, "<1.0.0> → <2.0.0>", "", false),
+            ("bluegreen/manual/waiting/abort,undo", 3, switched, "<1.0.0> → <2.0.0>", "", false),
+            ("bluegreen/no delay/waiting/promote", 2, "ReplicaSet R-<1.0.0> size", "4", "0", true),
+            ("bluegreen/delay 15/waiting/promote", 2, "ReplicaSet R-<1.0.0> size", "4", "0", false),
+        ] {
+            let difference = Difference { part: part.into(), argo: argo.into(), ours: ours.into() };
+            assert_eq!(reason(of(title), act, &difference).is_some(), listed, "{title}: {difference:?}");
+        }
+    }
+
     #[test]
     fn the_weight_that_stays_is_told_in_other_words() {
         let ours = "Normal TrafficWeightUpdated: Traffic weight stays at 20, for other ReplicaSets";
