@@ -232,7 +232,7 @@ fn a_job_decides() {
     world.seen.run.spec.terminate = true;
     let world = world.finish();
     assert_eq!(world.seen.jobs, []);
-    assert_eq!(world.seen.run.status.metric_results[0].measurements[0].phase, Phase::Inconclusive);
+    assert_eq!(world.seen.run.status.metric_results[0].measurements[0].phase, Phase::Successful);
 }
 
 #[test]

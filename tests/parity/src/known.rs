@@ -10,8 +10,8 @@ mod spec;
 
 /// An event in words that both share; nothing when only one controller is meant to tell it, or when its count is chance.
 pub fn in_common_words(event: &str) -> Option<String> {
-    if event.starts_with("Normal RolloutAddedToInformer:") {
-        // It says something about the controller, not about the Rollout.
+    // It says something about the controller, not about the Rollout; or that the play is over.
+    if event.starts_with("Normal RolloutAddedToInformer:") || event.contains(" RolloutDeleted:") {
         return None;
     }
     if event.starts_with("Normal TrafficWeightUpdated: Traffic weight stays at ") || event == EMPTY {

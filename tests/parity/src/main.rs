@@ -63,7 +63,8 @@ async fn main() -> Result<ExitCode> {
             let _turn = free.acquire_owned().await;
             let name = format!("s{n}");
             let marks = tokio::join!(argo.play(&scenario, &name), ours.play(&scenario, &name));
-            (scenario, name, marks)
+            let gone = tokio::join!(argo.strike(&name), ours.strike(&name));
+            (scenario, name, gone.0.and(gone.1).map_or_else(|error| (Err(error), Ok(vec![])), |()| marks))
         });
     }
     let mut played = Vec::new();

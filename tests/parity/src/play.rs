@@ -56,6 +56,14 @@ impl Side {
         Ok(marks)
     }
 
+    /// Takes the Rollout of a scenario away, and with it its pods: nodes have room for so many.
+    ///
+    /// # Errors
+    /// The API refused it.
+    pub async fn strike(&self, name: &str) -> Result<()> {
+        self.api.delete(&rollout_path(&self.namespace, name)).await
+    }
+
     fn words<'a>(&'a self, name: &'a str) -> Words<'a> {
         Words { name, namespace: &self.namespace, web: &self.answers.address }
     }

@@ -95,14 +95,14 @@ pub fn follow(look: &mut Look<'_>, metric: &Metric) {
     finish(look, metric, phase, message);
 }
 
-/// Takes the Job of a measurement under way down.
+/// Takes the Job of a measurement under way down. What did not fail until then counts as good, as with the peer.
 pub fn terminate(look: &mut Look<'_>, metric: &Metric) {
     let Some(name) = under_way(look, metric) else { return };
     let seen = look.seen;
     if let Some(job) = seen.jobs.iter().find(|job| job.metadata.name == name) {
         look.write(Kind::Job, &job.metadata, Op::Delete);
     }
-    finish(look, metric, Phase::Inconclusive, "Metric Terminated".to_string());
+    finish(look, metric, Phase::Successful, "Metric Terminated".to_string());
 }
 
 fn finish(look: &mut Look<'_>, metric: &Metric, phase: Phase, message: String) {

@@ -15,8 +15,8 @@ pub fn canary(pass: &mut Pass<'_>) -> bool {
     if !is_over(pass) {
         background(pass);
         step(pass);
-    } else if pass.aborted() && !promotion::fully_promoted(&pass.rollout) {
-        // What became of them shows why it was aborted.
+    } else if !promotion::fully_promoted(&pass.rollout) {
+        // What became of them shows why it was aborted, until the update is done.
         show(pass, Site::Background);
         show(pass, Site::Step(0));
     }
