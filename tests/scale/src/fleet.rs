@@ -127,11 +127,28 @@ impl Fleet {
     pub async fn make(&self, objects: impl Fn(&str) -> Vec<(&'static str, Value)>) -> Result<()> {
         let made = stream::iter(self.names.iter().map(|name| objects(name))).map(|objects| async {
             for (plural, body) in objects {
-                self.api.create(&collection(&self.namespace, plural), body).await?;
+                self.create(plural, &body).await?;
             }
             Ok(())
         });
         made.buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    /// Creates an object, in the end also on a server that does not keep up.
+    async fn create(&self, plural: &str, body: &Value) -> Result<()> {
+        let path = collection(&self.namespace, plural);
+        let name = body["metadata"]["name"].as_str().unwrap_or_default();
+        until(&format!("{plural} {name} to be made"), Duration::from_secs(300), || async {
+            Ok(match self.api.create(&path, body.clone()).await {
+                Ok(()) => Look::Done(()),
+                // The answer to an earlier try was lost.
+                Err(_) if self.api.get(&format!("{path}/{name}")).await.is_ok_and(|found| found.is_some()) => {
+                    Look::Done(())
+                }
+                Err(error) => Look::Not(format!("{error:#}")),
+            })
+        })
+        .await
     }
 
     /// Updates every Rollout to a version.
@@ -191,7 +208,14 @@ fn left(known: &Known) -> String {
 async fn follow(api: Arc<Api>, path: String, known: Arc<Mutex<Known>>) -> Result<()> {
     let known = || known.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let mut watch = api.watch(&path).await?;
+        // A definition that has just come makes the server refuse its objects for a moment.
+        let mut watch = until(&format!("a watch on {path}"), Duration::from_secs(60), || async {
+            Ok(match api.watch(&path).await {
+                Ok(watch) => Look::Done(watch),
+                Err(error) => Look::Not(format!("{error:#}")),
+            })
+        })
+        .await?;
         if path.contains("/replicasets?") {
             known().sets.clear();
         }
