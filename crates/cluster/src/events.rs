@@ -74,6 +74,21 @@ impl Events {
         (Events { queue, clock, metrics, instance, serial: Arc::default() }, written)
     }
 
+    /// Queues one event on the Rollout that controls an object; nothing when none does.
+    pub fn note_owner(&self, about: &About<'_>, note: &Note) {
+        let Some(owner) = about.meta.controller() else { return };
+        if owner.kind != Rollouts::KIND || owner.api_version != keys::API_VERSION {
+            return;
+        }
+        let meta = ObjectMeta {
+            name: owner.name.clone(),
+            namespace: about.meta.namespace.clone(),
+            uid: owner.uid.clone(),
+            ..ObjectMeta::default()
+        };
+        self.note(&About { api_version: keys::API_VERSION, kind: Rollouts::KIND, meta: &meta }, note);
+    }
+
     /// Queues one event on an object.
     pub fn note(&self, about: &About<'_>, note: &Note) {
         let (kind, meta) = (type_name(note.kind), about.meta);

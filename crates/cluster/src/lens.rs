@@ -11,7 +11,7 @@ use serinus_decide::Kind;
 use serinus_decide::update::Tracked;
 use serinus_wire::k8s::{EndpointSlice, Ingress, Job, ReplicaSet, Service, Workload};
 use serinus_wire::rollout::Finding;
-use serinus_wire::{AnalysisRun, AnalysisTemplate, ImageUpdate, ObjectMeta, Rollout, keys};
+use serinus_wire::{AnalysisRun, AnalysisTemplate, Experiment, ImageUpdate, ObjectMeta, Rollout, keys};
 use std::borrow::Cow;
 use std::fmt::Debug;
 
@@ -206,6 +206,10 @@ watched!(
     AnalysisRuns, AnalysisRun, "argoproj.io", "v1alpha1", "AnalysisRun", "analysisruns", read_run
 );
 watched!(
+    /// Experiments.
+    Experiments, Experiment, "argoproj.io", "v1alpha1", "Experiment", "experiments", read_experiment
+);
+watched!(
     /// AnalysisTemplates.
     AnalysisTemplates, AnalysisTemplate, "argoproj.io", "v1alpha1", "AnalysisTemplate", "analysistemplates", read_template
 );
@@ -227,6 +231,16 @@ fn read_run(mut object: Value) -> AnalysisRun {
         metadata,
         findings: vec![Finding { path: "metadata".to_string(), message, hint: None }],
         ..AnalysisRun::default()
+    })
+}
+
+fn read_experiment(mut object: Value) -> Experiment {
+    strip(&mut object);
+    let metadata = bare_meta(&object);
+    Experiment::read(&object).unwrap_or_else(|message| Experiment {
+        metadata,
+        findings: vec![Finding { path: "metadata".to_string(), message, hint: None }],
+        ..Experiment::default()
     })
 }
 

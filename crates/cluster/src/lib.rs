@@ -14,6 +14,7 @@ mod conclude;
 mod election;
 mod error;
 mod events;
+mod experiments;
 mod fresh;
 mod health;
 mod leader;

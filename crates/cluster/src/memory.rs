@@ -40,6 +40,8 @@ pub(crate) struct Remembered {
     pub in_the_way: BTreeMap<String, ReplicaSet>,
     /// Until when it is left alone, whatever happens around it.
     pub rests: Option<Instant>,
+    /// What the server would not have of the last plan, in its words.
+    pub refused: BTreeMap<Target, String>,
     /// Its arrival was announced.
     pub announced: bool,
 }
@@ -108,6 +110,7 @@ impl Remembered {
         self.failures = 0;
         self.complaint = None;
         self.in_the_way.clear();
+        self.refused.clear();
     }
 }
 
@@ -125,6 +128,7 @@ fn shown(caches: &Caches, target: &Target) -> Option<Shown> {
         Kind::Service => caches.services.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Ingress => caches.ingresses.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::AnalysisRun => caches.analysis_runs.get(namespace, name).map(|lens| of(lens.meta())),
+        Kind::Experiment => caches.experiments.get(namespace, name).map(|lens| of(lens.meta())),
         Kind::Job => caches.jobs.get(namespace, name).map(|lens| of(lens.meta())),
         // Pods are not cached; updates of images have their own memory.
         Kind::Pod | Kind::StatefulSet | Kind::DaemonSet | Kind::CronJob | Kind::ImageUpdate => None,
@@ -146,6 +150,9 @@ fn read(seen: &Seen, target: &Target) -> Option<Shown> {
         Kind::Service => seen.services.get(name).map(|service| of(&service.metadata)),
         Kind::Ingress => seen.ingresses.get(name).map(|ingress| of(&ingress.metadata)),
         Kind::AnalysisRun => seen.runs.iter().find(|run| &run.metadata.name == name).map(|run| of(&run.metadata)),
+        Kind::Experiment => {
+            seen.experiments.iter().find(|it| &it.metadata.name == name).map(|experiment| of(&experiment.metadata))
+        }
         Kind::Pod | Kind::Job | Kind::StatefulSet | Kind::DaemonSet | Kind::CronJob | Kind::ImageUpdate => None,
     }
 }

@@ -1,8 +1,8 @@
 //! One write as one HTTP request, with its guard inside: the API server refuses it when the object is not the one seen.
 
 use crate::lens::{
-    AnalysisRuns, CronJobs, DaemonSets, Deployments, ImageUpdates, Ingresses, Jobs, ReplicaSets, Rollouts, Services,
-    StatefulSets, Watched,
+    AnalysisRuns, CronJobs, DaemonSets, Deployments, Experiments, ImageUpdates, Ingresses, Jobs, ReplicaSets, Rollouts,
+    Services, StatefulSets, Watched,
 };
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{Request, request};
@@ -93,6 +93,7 @@ fn collection(target: &Target) -> String {
         Kind::Ingress => of::<Ingresses>(namespace),
         Kind::Pod => format!("/api/v1/namespaces/{namespace}/pods"),
         Kind::AnalysisRun => of::<AnalysisRuns>(namespace),
+        Kind::Experiment => of::<Experiments>(namespace),
         Kind::Job => of::<Jobs>(namespace),
         Kind::StatefulSet => of::<StatefulSets>(namespace),
         Kind::DaemonSet => of::<DaemonSets>(namespace),

@@ -2,9 +2,10 @@
 
 use crate::cache::Change;
 use crate::events::{self, About, Events};
+use crate::experiments::{self, ExperimentPass, ExperimentRef};
 use crate::health::{Pages, Stage, serve};
 use crate::leader::{Leader, LeaseOptions};
-use crate::lens::{AnalysisRuns, Rollouts, Services};
+use crate::lens::{AnalysisRuns, Experiments, Rollouts, Services};
 use crate::measure::{Measure, Transport};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -16,7 +17,7 @@ use crate::runs::{self, Pending, RunPass, RunRef};
 use crate::transport::Http;
 use crate::update::watches::Waker;
 use crate::update::{Updates, Updating};
-use crate::watches::{Caches, Scope, Subject, Told, watches};
+use crate::watches::{Caches, Queues, Scope, Subject, Told, watches};
 use crate::{Clock, Error, SystemClock};
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
@@ -100,11 +101,13 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     let orphans = Arc::new(Orphans::default());
     let run_memory = Arc::new(Memory::default());
     let pending = Arc::new(Pending::default());
-    let forgets = Forgets { runs: run_memory.clone(), pending: pending.clone() };
+    let experiment_memory = Arc::new(Memory::default());
+    let forgets =
+        Forgets { runs: run_memory.clone(), pending: pending.clone(), experiments: experiment_memory.clone() };
     let teller = Teller::new(memory.clone(), forgets, orphans.clone(), events.clone(), metrics.clone());
-    let (queue, mut queued) = unbounded();
-    let (run_queue, mut queued_runs) = unbounded();
-    let (caches, running) = watches(&client, &scope, queue, run_queue.clone(), teller.clone());
+    let (queues, mut queued) = Queued::new();
+    let run_queue = queues.runs.clone();
+    let (caches, running) = watches(&client, &scope, queues, teller.clone());
     pages.show(&caches);
     let (updating, of_updates) = match updates {
         Some(updates) => {
@@ -123,7 +126,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),
-        ready = compete(leader.as_mut(), &caches, &pages, &mut queued, &mut queued_runs) => if !ready { return Err(Error::Ended("a watch")) },
+        ready = compete(leader.as_mut(), &caches, &pages, &mut queued) => if !ready { return Err(Error::Ended("a watch")) },
     }
     teller.leads.store(true, Ordering::Relaxed);
     pages.enter(Stage::Working);
@@ -140,11 +143,21 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
         queue: run_queue,
         resync,
     };
-    let runs = work(runs::reconcile, caches.analysis_runs.clone(), Arc::new(run_pass), threads, queued_runs, &stop);
+    let runs = work(runs::reconcile, caches.analysis_runs.clone(), Arc::new(run_pass), threads, queued.runs, &stop);
+    let experiment_pass = ExperimentPass {
+        client: client.clone(),
+        caches: caches.clone(),
+        memory: experiment_memory,
+        events: events.clone(),
+        clock: clock.clone(),
+        resync,
+    };
+    let tried = caches.experiments.clone();
+    let experiments = work(experiments::reconcile, tried, Arc::new(experiment_pass), threads, queued.experiments, &stop);
     let looked_after = caches.rollouts.clone();
     let pass = Pass { client, caches, memory, events, metrics, clock, decide, resync };
-    let rollouts = work(reconcile, looked_after, Arc::new(pass), threads, queued, &stop);
-    let work = async { futures::join!(rollouts, runs, OptionFuture::from(updates)) };
+    let rollouts = work(reconcile, looked_after, Arc::new(pass), threads, queued.rollouts, &stop);
+    let work = async { futures::join!(rollouts, runs, experiments, OptionFuture::from(updates)) };
     let lost = async {
         match leader.as_mut() {
             Some(leader) => leader.keep().await,
@@ -153,7 +166,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     };
     let ended = tokio::select! {
         biased;
-        ((), (), _) = work => Ok(()),
+        ((), (), (), _) = work => Ok(()),
         error = lost => Err(error),
     };
     pages.enter(Stage::Stopping);
@@ -170,13 +183,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
 }
 
 /// Waits for the caches and for leadership. Meanwhile nothing piles up in the queue: whoever leads looks at all Rollouts.
-async fn compete(
-    leader: Option<&mut Leader>,
-    caches: &Caches,
-    pages: &Pages,
-    queued: &mut UnboundedReceiver<Subject>,
-    queued_runs: &mut UnboundedReceiver<RunRef>,
-) -> bool {
+async fn compete(leader: Option<&mut Leader>, caches: &Caches, pages: &Pages, queued: &mut Queued) -> bool {
     let synced = async {
         let ready = caches.ready().await;
         pages.enter(Stage::Standby);
@@ -189,9 +196,10 @@ async fn compete(
     };
     let both = async { futures::join!(synced, leads).0 };
     let drained = async {
-        let rollouts = async { while queued.next().await.is_some() {} };
-        let runs = async { while queued_runs.next().await.is_some() {} };
-        futures::join!(rollouts, runs)
+        let rollouts = async { while queued.rollouts.next().await.is_some() {} };
+        let runs = async { while queued.runs.next().await.is_some() {} };
+        let experiments = async { while queued.experiments.next().await.is_some() {} };
+        futures::join!(rollouts, runs, experiments)
     };
     tokio::select! {
         biased;
@@ -200,9 +208,27 @@ async fn compete(
     }
 }
 
-/// What is forgotten with an AnalysisRun.
+/// The other ends of the queues.
+struct Queued {
+    rollouts: UnboundedReceiver<Subject>,
+    runs: UnboundedReceiver<RunRef>,
+    experiments: UnboundedReceiver<ExperimentRef>,
+}
+
+impl Queued {
+    fn new() -> (Queues, Queued) {
+        let (rollouts, queued_rollouts) = unbounded();
+        let (runs, queued_runs) = unbounded();
+        let (experiments, queued_experiments) = unbounded();
+        let queued = Queued { rollouts: queued_rollouts, runs: queued_runs, experiments: queued_experiments };
+        (Queues { rollouts, runs, experiments }, queued)
+    }
+}
+
+/// What is forgotten with an AnalysisRun or an Experiment.
 #[derive(Clone)]
 struct Forgets {
+    experiments: Arc<Memory<ExperimentRef>>,
     runs: Arc<Memory<RunRef>>,
     pending: Arc<Pending>,
 }
@@ -257,6 +283,12 @@ impl Told for Teller {
         if let (Some(gone), None) = (&change.before, &change.after) {
             self.forgets.runs.forget(&RunRef::from_obj(&**gone));
             self.forgets.pending.forget(&gone.meta().uid);
+        }
+    }
+
+    fn experiment(&self, change: &Change<Experiments>) {
+        if let (Some(gone), None) = (&change.before, &change.after) {
+            self.forgets.experiments.forget(&ExperimentRef::from_obj(&**gone));
         }
     }
 

@@ -1,9 +1,10 @@
 //! Puts together what is known about one Rollout: from the caches, or by reading it directly.
 
 use crate::Error;
+use crate::experiments::experiments_of;
 use crate::lens::{
-    AnalysisRuns, AnalysisTemplates, ClusterTemplates, Deployments, EndpointSlices, Ingresses, Lens, PodTemplates,
-    ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
+    AnalysisRuns, AnalysisTemplates, ClusterTemplates, Deployments, EndpointSlices, Experiments, Ingresses, Lens,
+    PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
 };
 use crate::runs::runs_of;
 use crate::watches::{Caches, OnDemand, SERVICE_NAME, managed_by, orphans_in, owned_by, service_key};
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use serinus_decide::seen::{analysis_templates, fill_templates};
 use serinus_decide::{Named, Seen, Workload, names, needs_pods};
 use serinus_wire::k8s::ReplicaSet;
-use serinus_wire::{Rollout, k8s, keys};
+use serinus_wire::{ObjectMeta, Rollout, k8s, keys};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ pub(crate) async fn from_caches(caches: &Caches, rollout: &Rollout) -> Result<Se
         (!slices.is_empty()).then(|| (name.clone(), slices.iter().map(|slice| slice.value.clone()).collect()))
     };
     let runs = caches.analysis_runs.find(&runs_of(&rollout.metadata.uid));
+    let experiments = caches.experiments.find(&experiments_of(&rollout.metadata.uid));
     let marked = caches.services.find(&managed_by(namespace, &rollout.metadata.name));
     let released = marked.iter().filter(|service| !named.services.contains(&service.meta().name));
     let mut seen = Seen {
@@ -53,6 +55,7 @@ pub(crate) async fn from_caches(caches: &Caches, rollout: &Rollout) -> Result<Se
         ingresses: named.ingresses.iter().filter_map(ingress).collect(),
         endpoints: named.services.iter().filter_map(endpoints).collect(),
         runs: runs.iter().map(|run| run.value.clone()).collect(),
+        experiments: experiments.iter().map(|it| it.value.clone()).collect(),
         rollout: rollout.clone(),
         ..Seen::default()
     };
@@ -163,6 +166,7 @@ pub async fn see(client: Client, namespace: &str, name: &str) -> Result<Seen, Er
         ..Seen::default()
     };
     reads.analyses(&mut seen).await?;
+    reads.experiments(&mut seen).await?;
     let pods = pods(&reads.client, &seen).await?;
     Ok(Seen { pods, ..seen })
 }
@@ -213,7 +217,7 @@ impl Reads<'_> {
     /// A cluster without the kind has none.
     async fn list_if_there<K: Watched>(&self) -> Result<Vec<K::Value>, Error> {
         match self.list::<K>(&ListParams::default()).await {
-            Err(Error::Api(kube::Error::Api(status))) if status.is_not_found() => Ok(Vec::new()),
+            Err(Error::Api(kube::Error::Api(status))) if status.code == 404 => Ok(Vec::new()),
             found => found,
         }
     }
@@ -237,6 +241,19 @@ impl Reads<'_> {
             let from = if in_cluster { &cluster } else { &namespaced };
             from.iter().find(|template| template.metadata.name == name).cloned()
         });
+        Ok(())
+    }
+
+    /// Experiments of a Rollout whose steps start some. That those of earlier steps end can wait for the caches.
+    async fn experiments(&self, seen: &mut Seen) -> Result<(), Error> {
+        let steps = seen.rollout.canary().and_then(|canary| canary.steps.as_deref()).unwrap_or_default();
+        if !steps.iter().any(|step| step.experiment.is_some()) {
+            return Ok(());
+        }
+        let uid = seen.rollout.metadata.uid.clone();
+        let own = |meta: &ObjectMeta| meta.controller().is_some_and(|owner| owner.uid == uid);
+        let found = self.list_if_there::<Experiments>().await?;
+        seen.experiments = found.into_iter().filter(|experiment| own(&experiment.metadata)).collect();
         Ok(())
     }
 

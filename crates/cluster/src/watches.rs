@@ -3,8 +3,9 @@
 //! Workload kinds are watched from the first `workloadRef` on that names one; a cluster without any never lists them.
 
 use crate::cache::{Cache, Change, Feed};
+use crate::experiments::{ExperimentRef, controlled, experiment_keys};
 use crate::lens::{
-    AnalysisRuns, AnalysisTemplates, ClusterTemplates, Deployments, EndpointSlices, Ingresses, Jobs, Lens,
+    AnalysisRuns, AnalysisTemplates, ClusterTemplates, Deployments, EndpointSlices, Experiments, Ingresses, Jobs, Lens,
     PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
 };
 use crate::pauses::Pauses;
@@ -69,6 +70,8 @@ pub struct Caches {
     pub endpoint_slices: Cache<EndpointSlices>,
     /// AnalysisRuns, found by owner.
     pub analysis_runs: Cache<AnalysisRuns>,
+    /// Experiments, found by owner.
+    pub experiments: Cache<Experiments>,
     /// Jobs of AnalysisRuns, found by run.
     pub jobs: Cache<Jobs>,
     /// AnalysisTemplates.
@@ -114,6 +117,8 @@ pub trait Told: Clone + Send + Sync + 'static {
     fn rollout(&self, change: &Change<Rollouts>);
     /// An AnalysisRun came, changed or went.
     fn run(&self, change: &Change<AnalysisRuns>);
+    /// An Experiment came, changed or went.
+    fn experiment(&self, change: &Change<Experiments>);
     /// Whether this process works on what the watches find.
     fn leads(&self) -> bool;
     /// A Service came, changed or went.
@@ -122,23 +127,32 @@ pub trait Told: Clone + Send + Sync + 'static {
     fn failed(&self, kind: &'static str, error: &watcher::Error);
 }
 
-/// Sets up every watch. The futures run the watches for ever; what they find goes to the caches, and the Rollouts it
-/// concerns to `queue`.
+/// Where the watches send what is to be looked at.
+#[derive(Clone)]
+pub struct Queues {
+    /// Rollouts.
+    pub rollouts: UnboundedSender<Subject>,
+    /// AnalysisRuns.
+    pub runs: UnboundedSender<RunRef>,
+    /// Experiments.
+    pub experiments: UnboundedSender<ExperimentRef>,
+}
+
+/// Sets up every watch. The futures run the watches for ever; what they find goes to the caches, and those it concerns to their
+/// queue.
 pub fn watches(
     client: &Client,
     scope: &Scope,
-    queue: UnboundedSender<Subject>,
-    run_queue: UnboundedSender<RunRef>,
+    queues: Queues,
     told: impl Told,
 ) -> (Caches, Vec<BoxFuture<'static, ()>>) {
     let rollouts_feed = Feed::<Rollouts>::new(rollout_keys);
     let rollouts = rollouts_feed.cache();
-    let mut start = Start { client, scope, rollouts: rollouts.clone(), queue, run_queue, told, running: Vec::new() };
+    let mut start = Start { client, scope, rollouts: rollouts.clone(), queues, told, running: Vec::new() };
     let hashed = watcher::Config::default().labels(keys::HASH);
     let all = watcher::Config::default;
     let must = Demand::Must;
-    let replica_sets =
-        start.watch::<ReplicaSets>(hashed, must, replica_set_keys, |set| owner_or_neighbours(&set.metadata));
+    let replica_sets = start.replica_sets(hashed);
     let services = start.services();
     let ingresses = start.watch::<Ingresses>(all(), must, no_keys, |ingress| named("ingress", &ingress.metadata));
     let endpoint_slices = start.watch::<EndpointSlices>(all(), Demand::May, slice_keys, slice_concerns);
@@ -150,6 +164,7 @@ pub fn watches(
     let cluster_templates = start.watch::<ClusterTemplates>(all(), Demand::May, no_keys, |_| everybody());
     let analysis_runs = start.runs();
     let jobs = start.jobs();
+    let experiments = start.experiments();
     start.rollouts(rollouts_feed);
     let running = start.running;
     let caches = Caches {
@@ -159,6 +174,7 @@ pub fn watches(
         ingresses,
         endpoint_slices,
         analysis_runs,
+        experiments,
         jobs,
         templates,
         cluster_templates,
@@ -179,6 +195,7 @@ impl Caches {
             && self.endpoint_slices.ready().await
             && self.analysis_runs.ready().await
             && self.jobs.ready().await
+            && self.experiments.ready().await
             && self.templates.ready().await
             && self.cluster_templates.ready().await
     }
@@ -205,8 +222,7 @@ struct Start<'a, T> {
     client: &'a Client,
     scope: &'a Scope,
     rollouts: Cache<Rollouts>,
-    queue: UnboundedSender<Subject>,
-    run_queue: UnboundedSender<RunRef>,
+    queues: Queues,
     told: T,
     running: Vec<BoxFuture<'static, ()>>,
 }
@@ -214,7 +230,7 @@ struct Start<'a, T> {
 impl<T: Told> Start<'_, T> {
     fn rollouts(&mut self, feed: Feed<Rollouts>) {
         let config = watcher::Config::default().labels(&self.scope.rollout_labels());
-        let (queue, told) = (self.queue.clone(), self.told.clone());
+        let (queue, told) = (self.queues.rollouts.clone(), self.told.clone());
         let on_change = move |change: &Change<Rollouts>| {
             told.rollout(change);
             if let Some(rollout) = &change.after {
@@ -229,8 +245,9 @@ impl<T: Told> Start<'_, T> {
     fn runs(&mut self) -> Cache<AnalysisRuns> {
         let feed = Feed::<AnalysisRuns>::new(runs::run_keys);
         let cache = feed.cache();
-        let (queue, told) = (self.run_queue.clone(), self.told.clone());
+        let (queue, told) = (self.queues.runs.clone(), self.told.clone());
         let mut owners = self.enqueue::<AnalysisRuns>(|run| owner_or_neighbours(&run.metadata));
+        let experiments = self.queues.experiments.clone();
         let on_change = move |change: &Change<AnalysisRuns>| {
             told.run(change);
             if let Some(run) = &change.after {
@@ -238,6 +255,7 @@ impl<T: Told> Start<'_, T> {
             }
             if runs::concerns_owner(change) {
                 owners(change);
+                wake_experiments(&experiments, change);
             }
         };
         let config = watcher::Config::default().labels(&self.scope.rollout_labels());
@@ -246,11 +264,45 @@ impl<T: Told> Start<'_, T> {
         cache
     }
 
+    /// Experiments go to a queue of their own; the Rollout that started one hears of every change.
+    fn experiments(&mut self) -> Cache<Experiments> {
+        let feed = Feed::<Experiments>::new(experiment_keys);
+        let cache = feed.cache();
+        let (queue, told) = (self.queues.experiments.clone(), self.told.clone());
+        let mut owners = self.enqueue::<Experiments>(|experiment| owner(&experiment.metadata));
+        let on_change = move |change: &Change<Experiments>| {
+            told.experiment(change);
+            if let Some(experiment) = &change.after {
+                let _ = queue.unbounded_send(ObjectRef::from_obj(&**experiment));
+            }
+            owners(change);
+        };
+        let config = watcher::Config::default().labels(&self.scope.rollout_labels());
+        let api = self.scope.api(self.client);
+        self.running.push(drive(api, config, Demand::May, feed, self.told.clone(), on_change).boxed());
+        cache
+    }
+
+    /// ReplicaSets wake who controls them: a Rollout or an Experiment.
+    fn replica_sets(&mut self, config: watcher::Config) -> Cache<ReplicaSets> {
+        let feed = Feed::<ReplicaSets>::new(replica_set_keys);
+        let cache = feed.cache();
+        let mut owners = self.enqueue::<ReplicaSets>(|set| owner_or_neighbours(&set.metadata));
+        let experiments = self.queues.experiments.clone();
+        let on_change = move |change: &Change<ReplicaSets>| {
+            owners(change);
+            wake_experiments(&experiments, change);
+        };
+        let api = self.scope.api(self.client);
+        self.running.push(drive(api, config, Demand::Must, feed, self.told.clone(), on_change).boxed());
+        cache
+    }
+
     /// Jobs wake the run that they belong to.
     fn jobs(&mut self) -> Cache<Jobs> {
         let feed = Feed::<Jobs>::new(runs::job_keys);
         let cache = feed.cache();
-        let queue = self.run_queue.clone();
+        let queue = self.queues.runs.clone();
         let on_change = move |change: &Change<Jobs>| {
             let job = change.after.as_ref().or(change.before.as_ref());
             if let Some(run) = job.and_then(|job| runs::run_of(&job.value)) {
@@ -267,8 +319,10 @@ impl<T: Told> Start<'_, T> {
         let feed = Feed::<Services>::new(marks);
         let cache = feed.cache();
         let (mut enqueue, told) = (self.enqueue(service_concerns), self.told.clone());
+        let experiments = self.queues.experiments.clone();
         let on_change = move |change: &Change<Services>| {
             enqueue(change);
+            wake_experiments(&experiments, change);
             told.service(change);
         };
         let api = self.scope.api(self.client);
@@ -310,7 +364,7 @@ impl<T: Told> Start<'_, T> {
 
     /// Sends the Rollouts that a change concerns to the queue.
     fn enqueue<K: Watched>(&self, concerns: fn(&K::Value) -> Vec<Concerns>) -> impl FnMut(&Change<K>) + Send + 'static {
-        let (rollouts, queue) = (self.rollouts.clone(), self.queue.clone());
+        let (rollouts, queue) = (self.rollouts.clone(), self.queues.rollouts.clone());
         move |change| {
             let objects = change.before.iter().chain(change.after.iter());
             for concern in objects.flat_map(|object| concerns(&object.value)) {
@@ -445,6 +499,19 @@ fn everybody() -> Vec<Concerns> {
 /// For kinds that are found by name alone.
 fn no_keys<T>(_: &T) -> Vec<String> {
     Vec::new()
+}
+
+/// Sends the Experiments that control an object to their queue.
+fn wake_experiments<K: Watched>(queue: &UnboundedSender<ExperimentRef>, change: &Change<K>) {
+    let object = change.after.as_ref().or(change.before.as_ref());
+    if let Some(experiment) = object.and_then(|object| controlled(object.meta())) {
+        let _ = queue.unbounded_send(experiment);
+    }
+}
+
+/// The Rollout that controls an object.
+fn owner(meta: &ObjectMeta) -> Vec<Concerns> {
+    if meta.controller().is_none() { Vec::new() } else { owner_or_neighbours(meta) }
 }
 
 /// An owned set concerns its owner; one without an owner may be adopted by any Rollout beside it.

@@ -40,6 +40,8 @@ pub(crate) struct Carried {
     pub writes: usize,
     /// How it ended.
     pub outcome: Outcome,
+    /// What the server would not have, and what it said.
+    pub refusal: Option<(Target, String)>,
 }
 
 impl Carried {
@@ -53,11 +55,12 @@ impl Carried {
 
 /// Carries out `plan` on behalf of the object that it is about.
 pub(crate) async fn carry_out(client: &Client, events: &Events, about: &About<'_>, plan: &Plan) -> Carried {
-    let mut carried = Carried { expected: Vec::new(), writes: 0, outcome: Outcome::Done };
+    let mut carried = Carried { expected: Vec::new(), writes: 0, outcome: Outcome::Done, refusal: None };
     let mut written: HashMap<&Target, Shown> = HashMap::new();
     for act in &plan.acts {
         match act {
             Act::Note(note) => events.note(about, note),
+            Act::NoteOwner(note) => events.note_owner(about, note),
             Act::Write(write) => match make(client, write, written.get(&write.target)).await {
                 Ok(left) => {
                     carried.writes += 1;
@@ -68,6 +71,7 @@ pub(crate) async fn carry_out(client: &Client, events: &Events, about: &About<'_
                 }
                 Err(failure) => {
                     carried.outcome = failure.outcome;
+                    carried.refusal = failure.refusal.map(|text| (write.target.clone(), text));
                     carried.expected.extend(failure.want.map(|want| (write.target.clone(), want)));
                     break;
                 }
@@ -88,6 +92,7 @@ pub(crate) struct Failure {
     /// What to do about it.
     pub outcome: Outcome,
     want: Option<Want>,
+    refusal: Option<String>,
 }
 
 /// The part of the answer to a write that is needed.
@@ -109,8 +114,11 @@ pub(crate) async fn make(client: &Client, write: &Write, earlier: Option<&Shown>
         }),
     };
     let guard = relied.as_ref().map(|shown| Relied { uid: &shown.uid, version: &shown.version });
-    let request = request(&write.target, &write.op, guard)
-        .map_err(|error| Failure { outcome: Outcome::Refused(error.to_string()), want: None })?;
+    let request = request(&write.target, &write.op, guard).map_err(|error| Failure {
+        outcome: Outcome::Refused(error.to_string()),
+        want: None,
+        refusal: None,
+    })?;
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, client.request::<Answer>(request)).await;
     tracing::debug!(kind = ?write.target.kind, namespace = write.target.namespace, name = write.target.name,
         op = op_name(&write.op), ok = matches!(answer, Ok(Ok(_))), "write");
@@ -119,7 +127,7 @@ pub(crate) async fn make(client: &Client, write: &Write, earlier: Option<&Shown>
         Ok(Err(error)) => Err(failure(write, &error, relied)),
         Err(_) => {
             let what = format!("{}: no answer within {} s", describe(write), REQUEST_TIMEOUT.as_secs());
-            Err(Failure { outcome: Outcome::Trouble(what, None), want: None })
+            Err(Failure { outcome: Outcome::Trouble(what, None), want: None, refusal: None })
         }
     }
 }
@@ -138,7 +146,7 @@ fn left(op: &Op, answer: Answer, relied: Option<Shown>) -> Left {
 fn failure(write: &Write, error: &kube::Error, relied: Option<Shown>) -> Failure {
     let text = format!("{}: {}", describe(write), said(error));
     let kube::Error::Api(status) = error else {
-        return Failure { outcome: Outcome::Trouble(text, None), want: None };
+        return Failure { outcome: Outcome::Trouble(text, None), want: None, refusal: None };
     };
     let later = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds)).filter(|s| *s > 0);
     let outcome = match status.code {
@@ -152,7 +160,8 @@ fn failure(write: &Write, error: &kube::Error, relied: Option<Shown>) -> Failure
         (Outcome::Conflict(_), None) if status.reason == "AlreadyExists" => Some(Want::Present),
         _ => None,
     };
-    Failure { outcome, want }
+    let refusal = matches!(outcome, Outcome::Refused(_)).then(|| status.message.clone());
+    Failure { outcome, want, refusal }
 }
 
 fn describe(write: &Write) -> String {

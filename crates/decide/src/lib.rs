@@ -8,6 +8,8 @@ pub mod analysis;
 mod bluegreen;
 pub mod canary;
 mod delay;
+pub mod experiment;
+mod experiments;
 mod identity;
 mod lint;
 mod metadata;

@@ -21,14 +21,14 @@ impl Plan {
     pub fn writes(&self) -> impl Iterator<Item = &Write> {
         self.acts.iter().filter_map(|act| match act {
             Act::Write(write) => Some(write),
-            Act::Note(_) => None,
+            Act::Note(_) | Act::NoteOwner(_) => None,
         })
     }
     /// The events in order.
     pub fn notes(&self) -> impl Iterator<Item = &Note> {
         self.acts.iter().filter_map(|act| match act {
             Act::Note(note) => Some(note),
-            Act::Write(_) => None,
+            Act::Write(_) | Act::NoteOwner(_) => None,
         })
     }
 }
@@ -38,8 +38,10 @@ impl Plan {
 pub enum Act {
     /// Change an object.
     Write(Write),
-    /// Record an event on the Rollout.
+    /// Record an event on the object that the plan is about.
     Note(Note),
+    /// Record an event on the Rollout that controls this object, if one does.
+    NoteOwner(Note),
 }
 
 /// One change of one object.
@@ -81,6 +83,8 @@ pub enum Kind {
     Pod,
     /// `argoproj.io/v1alpha1`.
     AnalysisRun,
+    /// `argoproj.io/v1alpha1`.
+    Experiment,
     /// `batch/v1`.
     Job,
     /// `apps/v1`.
@@ -104,6 +108,7 @@ impl Kind {
             Kind::Ingress => "Ingress",
             Kind::Pod => "Pod",
             Kind::AnalysisRun => "AnalysisRun",
+            Kind::Experiment => "Experiment",
             Kind::Job => "Job",
             Kind::StatefulSet => "StatefulSet",
             Kind::DaemonSet => "DaemonSet",
@@ -115,7 +120,7 @@ impl Kind {
     /// Group and version.
     pub fn api_version(self) -> &'static str {
         match self {
-            Kind::Rollout | Kind::AnalysisRun => "argoproj.io/v1alpha1",
+            Kind::Rollout | Kind::AnalysisRun | Kind::Experiment => "argoproj.io/v1alpha1",
             Kind::ReplicaSet | Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => "apps/v1",
             Kind::Service | Kind::Pod => "v1",
             Kind::Ingress => "networking.k8s.io/v1",
@@ -155,7 +160,7 @@ pub enum Op {
     Evict,
 }
 
-/// One event on the Rollout.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Note {
     /// Normal or Warning.

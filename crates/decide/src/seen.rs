@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serinus_wire::k8s::{EndpointSlice, Ingress, Pod, ReplicaSet, Service};
 use serinus_wire::rollout::AnalysisTemplateRef;
-use serinus_wire::{AnalysisRun, AnalysisTemplate, Rollout, k8s};
+use serinus_wire::{AnalysisRun, AnalysisTemplate, Experiment, Rollout, k8s};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything known about one Rollout.
@@ -29,6 +29,8 @@ pub struct Seen {
     pub cluster_templates: BTreeMap<String, AnalysisTemplate>,
     /// AnalysisRuns that it owns, in no order.
     pub runs: Vec<AnalysisRun>,
+    /// Experiments that it owns, in no order.
+    pub experiments: Vec<Experiment>,
     /// What stood in the way when a ReplicaSet was to be created, by name.
     pub in_the_way: BTreeMap<String, ReplicaSet>,
     /// Pods of its ReplicaSets, looked up only when `needs_pods` says so.
@@ -121,10 +123,23 @@ pub fn analysis_templates(rollout: &Rollout) -> Vec<AnalysisTemplateRef> {
 
 /// Puts the templates that a Rollout needs into what is seen of it; `get` finds one in the cluster or the namespace.
 pub fn fill_templates(seen: &mut Seen, get: impl Fn(bool, &str) -> Option<AnalysisTemplate>) {
-    let mut next = analysis_templates(&seen.rollout);
+    (seen.templates, seen.cluster_templates) = open_templates(analysis_templates(&seen.rollout), get);
+}
+
+/// AnalysisTemplates or ClusterAnalysisTemplates, by name.
+pub type Templates = BTreeMap<String, AnalysisTemplate>;
+
+/// The templates that are named and those that they name, as far as they exist: of the namespace, and of the cluster. `get`
+/// finds one in the cluster or the namespace.
+pub fn open_templates(
+    named: Vec<AnalysisTemplateRef>,
+    get: impl Fn(bool, &str) -> Option<AnalysisTemplate>,
+) -> (Templates, Templates) {
+    let (mut namespaced, mut everywhere) = (Templates::new(), Templates::new());
+    let mut next = named;
     while let Some(reference) = next.pop() {
         let cluster = reference.cluster_scope == Some(true);
-        let known = if cluster { &mut seen.cluster_templates } else { &mut seen.templates };
+        let known = if cluster { &mut everywhere } else { &mut namespaced };
         if known.contains_key(&reference.template_name) {
             continue;
         }
@@ -133,4 +148,5 @@ pub fn fill_templates(seen: &mut Seen, get: impl Fn(bool, &str) -> Option<Analys
             known.insert(reference.template_name, template);
         }
     }
+    (namespaced, everywhere)
 }

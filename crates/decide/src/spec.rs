@@ -30,6 +30,7 @@ pub fn effective(seen: &Seen) -> Result<Rollout, Box<(Rollout, Finding)>> {
     if let Some(finding) = validate::rollout(&rollout, &around)
         .or_else(|| unsupported(&rollout))
         .or_else(|| crate::runs::check(seen, &rollout))
+        .or_else(|| crate::experiments::check(&rollout))
         .or_else(|| taken(&rollout, seen))
     {
         return Err(Box::new((rollout, finding)));
@@ -96,11 +97,9 @@ pub(crate) fn unsupported(rollout: &Rollout) -> Option<Finding> {
         }
     }
     for (index, step) in crate::canary::weight::steps(rollout).iter().enumerate() {
-        for (set, field) in [
-            (step.experiment.is_some(), "experiment"),
-            (step.set_header_route.is_some(), "setHeaderRoute"),
-            (step.set_mirror_route.is_some(), "setMirrorRoute"),
-        ] {
+        for (set, field) in
+            [(step.set_header_route.is_some(), "setHeaderRoute"), (step.set_mirror_route.is_some(), "setMirrorRoute")]
+        {
             if set {
                 return refuse(&format!("spec.strategy.canary.steps[{index}].{field}"));
             }

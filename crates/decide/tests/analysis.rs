@@ -48,7 +48,7 @@ impl World {
         self.seen.answers.clear();
         for act in &decision.plan.acts {
             match act {
-                Act::Note(note) => self.events.push(note.reason.clone()),
+                Act::Note(note) | Act::NoteOwner(note) => self.events.push(note.reason.clone()),
                 Act::Write(write) => {
                     assert!(matches!(write.guard, Guard::Is { .. }) || matches!(write.op, Op::Create(_)), "{write:?}");
                     self.carry_out(write.target.kind, &write.target.name, &write.op);

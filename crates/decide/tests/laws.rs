@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use serinus_decide::{Plan, Verdict, decide};
+use serinus_wire::analysis::Phase;
 use world::{World, template};
 
 /// What happens to a world from outside.
@@ -27,6 +28,8 @@ enum Happening {
     PodsReady,
     PodsPartly(Vec<u8>),
     Time(u16),
+    /// How experiments end from now on.
+    Verdict(Phase),
     /// The controller applies only so many writes of its next plan and dies.
     Crash(usize),
 }
@@ -36,6 +39,9 @@ fn step() -> impl Strategy<Value = Value> {
         (0..=100i32).prop_map(|weight| json!({"setWeight": weight})),
         Just(json!({"pause": {}})),
         (1..90i32).prop_map(|seconds| json!({"pause": {"duration": seconds}})),
+        Just(
+            json!({"experiment": {"templates": [{"name": "base", "specRef": "stable"}, {"name": "new", "specRef": "canary"}]}})
+        ),
     ]
 }
 
@@ -171,6 +177,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         5 => Just(Happening::PodsReady),
         3 => proptest::collection::vec(0..5u8, 1..4).prop_map(Happening::PodsPartly),
         3 => (0..120u16).prop_map(Happening::Time),
+        2 => prop_oneof![Just(Phase::Successful), Just(Phase::Failed), Just(Phase::Inconclusive), Just(Phase::Error)]
+            .prop_map(Happening::Verdict),
         3 => (0..3usize).prop_map(Happening::Crash),
     ]
 }
@@ -191,6 +199,7 @@ fn happen(world: &mut World, what: &Happening) {
             world.edit_rollout(&json!({"spec": {"strategy": {"canary": {"steps": steps}}}}), false);
         }
         Happening::Unselect => world.unselect("web-active"),
+        Happening::Verdict(phase) => world.verdict = Some(*phase),
         Happening::PodsReady => world.settle_pods(),
         Happening::PodsPartly(parts) => world.settle_partly(parts),
         Happening::Time(seconds) => {
@@ -415,6 +424,16 @@ fn check_pods(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Nothing goes on beside a Rollout that has come to its end.
+fn check_experiments(world: &World) -> Result<(), TestCaseError> {
+    let current = &world.seen.rollout.status.canary.current_experiment;
+    for experiment in world.seen.experiments.iter().filter(|it| it.metadata.name != *current) {
+        let over = experiment.status.phase.is_some_and(Phase::is_completed) || experiment.spec.terminate;
+        prop_assert!(over, "{} goes on", experiment.metadata.name);
+    }
+    Ok(())
+}
+
 /// As many cases as an edit can wait for, always the same ones. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for more and for
 /// others.
 fn config() -> ProptestConfig {
@@ -443,6 +462,7 @@ proptest! {
         if !world.seen.rollout.spec.paused {
             check_pods(&world)?;
         }
+        check_experiments(&world)?;
     }
 
     /// 8: a crash after any write changes nothing about where it ends.

@@ -221,7 +221,8 @@ pub struct ExperimentAnalysisRunStatus {
     /// Name of its run.
     pub analysis_run: String,
     /// Phase.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "analysis::maybe")]
+    #[serde(deserialize_with = "analysis::maybe", serialize_with = "analysis::or_empty")]
+    #[schemars(with = "Phase")]
     pub phase: Option<Phase>,
     /// Why.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -58,7 +58,8 @@ impl World {
         let time = clock.clone();
         let world = World::around(Model::new(move || serinus_cluster::Clock::now(&*time)), clock);
         world.create_wide(&CRD, rollout_crd()).await;
-        for definition in [serinus_wire::crd::analysis_run(), serinus_wire::crd::analysis_template()] {
+        use serinus_wire::crd;
+        for definition in [crd::analysis_run(), crd::analysis_template(), crd::experiment()] {
             world.create_wide(&CRD, definition).await;
         }
         world.create_wide(&NAMESPACE, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}})).await;

@@ -4,9 +4,9 @@ use super::scale::{self, at_desired_counts};
 use super::{pair, weight};
 use crate::pass::Pass;
 use crate::plan::Verdict;
-use crate::status::pause::{CANARY_STEP, INCONCLUSIVE_RUN, resumed};
+use crate::status::pause::{CANARY_STEP, INCONCLUSIVE_EXPERIMENT, INCONCLUSIVE_RUN, resumed};
 use crate::status::{self, conditions};
-use crate::{identity, promotion, runs};
+use crate::{experiments, identity, promotion, runs};
 
 /// Hash of the steps in force.
 pub fn steps_hash(pass: &Pass<'_>) -> String {
@@ -115,6 +115,9 @@ fn step_completed(pass: &Pass<'_>, index: usize) -> bool {
         let (Some(duration), Some(started)) = (&pause.duration, conditions::step_pause(old)) else { return false };
         return pass.now >= Pass::after(started, weight::pause_seconds(duration));
     }
+    if step.experiment.is_some() {
+        return experiments::step_is_done(pass, index);
+    }
     if let Some(analysis) = &step.analysis {
         return runs::step_is_done(pass, index, analysis);
     }
@@ -133,7 +136,8 @@ fn advance(pass: &mut Pass<'_>, index: usize) {
     let words = weight::steps(&pass.rollout).get(index).map_or_else(String::new, weight::describe);
     pass.status.current_step_index = i32::try_from(index + 1).ok();
     pass.status.canary.current_step_analysis_run_status = None;
-    pass.pause.remove.push(CANARY_STEP);
+    pass.status.canary.current_experiment.clear();
+    pass.pause.remove.extend([CANARY_STEP, INCONCLUSIVE_EXPERIMENT]);
     pass.pause.add.retain(|reason| *reason != CANARY_STEP);
     let text = format!("Rollout step {}/{steps} completed ({words})", index + 1);
     pass.report("steps", Verdict::Acts, text.clone());

@@ -11,7 +11,7 @@ pub mod weight;
 use crate::pass::Pass;
 use crate::plan::Verdict;
 use crate::status::pause::{CANARY_STEP, pause_of, resumed};
-use crate::{identity, metadata, promotion, restart, route, runs};
+use crate::{experiments, identity, metadata, promotion, restart, route, runs};
 use serinus_wire::Rollout;
 use serinus_wire::rollout::RolloutStatus;
 
@@ -30,7 +30,9 @@ pub fn pass(pass: &mut Pass<'_>) {
     pair::reconcile(pass);
     services::reconcile(pass);
     route::reconcile(pass);
-    if runs::canary(pass) {
+    // Both: what is no longer needed ends, whichever of them stops the update.
+    let stopped = experiments::canary(pass);
+    if runs::canary(pass) || stopped {
         finish::conclude(pass);
         return;
     }

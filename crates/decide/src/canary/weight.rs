@@ -91,8 +91,7 @@ fn scale_in_force(rollout: &Rollout, aborted: bool) -> Option<&SetCanaryScale> {
 
 /// Words for a step, as the event of its completion has them (spec 2.5).
 pub fn describe(step: &CanaryStep) -> String {
-    if let Some(experiment) = &step.experiment {
-        let _ = experiment;
+    if step.experiment.is_some() {
         return "experiment".to_string();
     }
     if step.analysis.is_some() {

@@ -5,7 +5,7 @@ pub mod nginx;
 use crate::canary::{dynamic, pair, scale, weight};
 use crate::pass::Pass;
 use crate::plan::Verdict;
-use crate::{promotion, service};
+use crate::{experiments, promotion, service};
 use serinus_wire::rollout::{TrafficWeights, WeightDestination};
 use std::cmp::Ordering;
 
@@ -15,6 +15,8 @@ struct Decision {
     canary: i32,
     /// Hash of the set behind the canary's weight.
     hash: String,
+    /// What sets of an experiment get; the stable set gives it up.
+    additional: Vec<WeightDestination>,
 }
 
 /// Decides the weight, lets the router write it, and records it.
@@ -68,9 +70,16 @@ fn decide_weight(pass: &mut Pass<'_>) -> Decision {
         let remembered =
             pass.rollout.status.canary.weights.as_ref().map(|weights| weights.canary.pod_template_hash.clone());
         let left = dynamic::uncarried(&scale::bounds(pass), pass.sets.new_set().map_or(0, |set| set.available()));
-        return Decision { canary: left.min(recorded(pass).unwrap_or(0)), hash: remembered.unwrap_or_default() };
+        return Decision {
+            canary: left.min(recorded(pass).unwrap_or(0)),
+            hash: remembered.unwrap_or_default(),
+            additional: Vec::new(),
+        };
     }
-    Decision { canary: canary_weight(pass), hash }
+    let canary = canary_weight(pass);
+    let tried = !promotion::fully_promoted(&pass.rollout) && !pass.aborted() && !pass.rollout.status.promote_full;
+    let additional = if tried { experiments::destinations(pass) } else { Vec::new() };
+    Decision { canary, hash, additional }
 }
 
 fn canary_weight(pass: &mut Pass<'_>) -> i32 {
@@ -140,18 +149,18 @@ fn stable_unreachable(pass: &Pass<'_>) -> Option<String> {
 }
 
 /// Writes the weights into the status, with an event when they differ.
-fn record(pass: &mut Pass<'_>, Decision { canary, hash }: Decision) {
+fn record(pass: &mut Pass<'_>, Decision { canary, hash, additional }: Decision) {
     let stable_hash = pass.sets.stable_set().map_or_else(String::new, |set| set.hash().to_string());
     let max = weight::max_weight(&pass.rollout);
     let (canary_service, stable_service) = pair::services(&pass.rollout);
     let weights = TrafficWeights {
         canary: WeightDestination { weight: canary, service_name: canary_service, pod_template_hash: hash },
         stable: WeightDestination {
-            weight: max - canary,
+            weight: max - canary - additional.iter().map(|extra| extra.weight).sum::<i32>(),
             service_name: stable_service,
             pod_template_hash: stable_hash,
         },
-        additional: Vec::new(),
+        additional,
         verified: None,
     };
     let old = pass.rollout.status.canary.weights.as_ref();

@@ -3,38 +3,40 @@
 use super::{Site, own};
 use crate::pass::Pass;
 use crate::plan::{Kind, Op, Verdict};
-use serinus_wire::AnalysisRun;
 use serinus_wire::analysis::Phase;
-use serinus_wire::keys;
+use serinus_wire::{ObjectMeta, keys};
 
 /// Runs that are kept when the Rollout does not say it.
 const KEPT: i32 = 5;
 
 /// Deletes old runs, never those that the status names.
 pub fn forget(pass: &mut Pass<'_>) {
-    let kept = kept_names(pass);
-    let mut old: Vec<&AnalysisRun> = own(pass)
-        .filter(|run| !kept.contains(&run.metadata.name) && run.metadata.deletion_timestamp.is_none())
-        .collect();
-    old.sort_by(|a, b| {
-        let created = |run: &AnalysisRun| run.metadata.creation_timestamp;
-        created(b).cmp(&created(a)).then_with(|| b.metadata.name.cmp(&a.metadata.name))
-    });
+    let all = own(pass).map(|run| (&run.metadata, run.status.phase));
+    for run in old(pass, &kept_names(pass), all) {
+        pass.write(Kind::AnalysisRun, run, Op::Delete);
+        pass.report("analysis", Verdict::Acts, format!("run {} is old: deleted", run.name));
+    }
+}
+
+/// Which of these runs or experiments are to go, the newest first. Those of names in `kept` stay, and what is under way.
+pub fn old<'s>(
+    pass: &Pass<'_>,
+    kept: &[String],
+    all: impl Iterator<Item = (&'s ObjectMeta, Option<Phase>)>,
+) -> Vec<&'s ObjectMeta> {
+    let mut all: Vec<_> =
+        all.filter(|(meta, _)| !kept.contains(&meta.name) && meta.deletion_timestamp.is_none()).collect();
+    all.sort_by(|(a, _), (b, _)| b.creation_timestamp.cmp(&a.creation_timestamp).then_with(|| b.name.cmp(&a.name)));
     let limits = pass.rollout.spec.analysis.clone().unwrap_or_default();
     let mut good = limits.successful_run_history_limit.unwrap_or(KEPT);
     let mut bad = limits.unsuccessful_run_history_limit.unwrap_or(KEPT);
-    for run in old {
-        let stays = match run.status.phase {
-            _ if is_orphaned(pass, run) => false,
-            Some(Phase::Successful) => take(&mut good),
-            Some(Phase::Failed | Phase::Error | Phase::Inconclusive) => take(&mut bad),
-            Some(Phase::Pending | Phase::Running) | None => true,
-        };
-        if !stays {
-            pass.write(Kind::AnalysisRun, &run.metadata, Op::Delete);
-            pass.report("analysis", Verdict::Acts, format!("run {} is old: deleted", run.metadata.name));
-        }
-    }
+    all.retain(|(meta, phase)| match phase {
+        _ if is_orphaned(pass, meta) => true,
+        Some(Phase::Successful) => !take(&mut good),
+        Some(Phase::Failed | Phase::Error | Phase::Inconclusive) => !take(&mut bad),
+        Some(Phase::Pending | Phase::Running) | None => false,
+    });
+    all.into_iter().map(|(meta, _)| meta).collect()
 }
 
 fn take(left: &mut i32) -> bool {
@@ -50,8 +52,8 @@ fn kept_names(pass: &Pass<'_>) -> Vec<String> {
 }
 
 /// The set that a run judged is gone or on its way out.
-fn is_orphaned(pass: &Pass<'_>, run: &AnalysisRun) -> bool {
-    let Some(hash) = run.metadata.labels.get(keys::HASH) else { return true };
+fn is_orphaned(pass: &Pass<'_>, meta: &ObjectMeta) -> bool {
+    let Some(hash) = meta.labels.get(keys::HASH) else { return true };
     let set = pass.sets.all.iter().find(|set| set.hash() == hash);
     set.is_none_or(|set| set.seen.metadata.deletion_timestamp.is_some())
 }

@@ -6,9 +6,10 @@ mod check;
 mod forget;
 mod make;
 
+pub use args::{Hashes, resolve};
 pub use canary::{canary, step_is_done};
 pub use check::check;
-pub use forget::forget;
+pub use forget::{forget, old};
 
 use crate::pass::Pass;
 use crate::plan::{Kind, NoteType, Op, Verdict};

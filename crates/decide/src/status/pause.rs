@@ -12,6 +12,9 @@ pub const BLUE_GREEN: &str = "BlueGreenPause";
 /// Reason of the pause after an analysis that could not tell.
 pub const INCONCLUSIVE_RUN: &str = "InconclusiveAnalysisRun";
 
+/// Reason of the pause after an experiment that could not tell.
+pub const INCONCLUSIVE_EXPERIMENT: &str = "InconclusiveExperiment";
+
 /// What this pass adds and takes back.
 #[derive(Clone, Debug, Default)]
 pub struct PauseEdits {

@@ -5,6 +5,7 @@
 mod affinity;
 mod duration;
 mod dynamic;
+mod experiments;
 mod metadata;
 mod ping_pong;
 mod refused;

@@ -8,8 +8,9 @@ mod pods;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serinus_decide::{Act, Guard, Kind, Op, Plan, Seen, Workload, Write, decide};
+use serinus_wire::analysis::Phase;
 use serinus_wire::k8s::{Endpoint, EndpointConditions, EndpointSlice, Ingress, ReplicaSet, Service, TargetRef};
-use serinus_wire::{AnalysisRun, Rollout, k8s, keys};
+use serinus_wire::{AnalysisRun, Experiment, Rollout, k8s, keys};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything there is.
@@ -24,6 +25,8 @@ pub struct World {
     pod_births: u64,
     /// Greatest weight that was ever given to the canary, or taken from it, while the receiver had no ready endpoint.
     pub blind_weight: i32,
+    /// How experiments end; absent: they go on.
+    pub verdict: Option<Phase>,
     /// Hashes that the active Service has ever selected.
     pub once_active: BTreeSet<String>,
 }
@@ -57,6 +60,7 @@ impl World {
             pods: Vec::new(),
             pod_births: 0,
             blind_weight: 0,
+            verdict: Some(Phase::Successful),
             once_active: BTreeSet::new(),
         };
         for name in ["web-stable", "web-canary", "web-active", "web-preview", "web-ping", "web-pong"] {
@@ -103,7 +107,7 @@ impl World {
         let mut done = 0;
         for act in &plan.acts {
             match act {
-                Act::Note(note) => self.events.push(note.reason.clone()),
+                Act::Note(note) | Act::NoteOwner(note) => self.events.push(note.reason.clone()),
                 Act::Write(write) => {
                     if done == limit {
                         return done;
@@ -194,6 +198,20 @@ impl World {
                 *run = patched(run, patch);
                 run.metadata.resource_version = version;
             }
+            (Kind::Experiment, Op::Create(object)) => {
+                assert!(!self.seen.experiments.iter().any(|it| &it.metadata.name == name), "{name} exists");
+                let mut experiment = Experiment::read(object).unwrap();
+                experiment.metadata.uid = format!("uid-{name}");
+                experiment.metadata.resource_version = version;
+                experiment.metadata.creation_timestamp = Some(serinus_wire::Time::whole_seconds(self.now));
+                self.seen.experiments.push(experiment);
+            }
+            (Kind::Experiment, Op::Delete) => self.seen.experiments.retain(|it| &it.metadata.name != name),
+            (Kind::Experiment, Op::Patch(patch)) => {
+                let experiment = self.seen.experiments.iter_mut().find(|it| &it.metadata.name == name).unwrap();
+                *experiment = patched(experiment, patch);
+                experiment.metadata.resource_version = version;
+            }
             other => panic!("unexpected write {other:?}"),
         }
         self.check_weight(weight_before);
@@ -259,6 +277,21 @@ impl World {
         }
         self.follow_sizes();
         self.endpoints();
+        self.settle_experiments();
+    }
+
+    /// Experiments that are to end are successful; the others come to the verdict.
+    fn settle_experiments(&mut self) {
+        for experiment in &mut self.seen.experiments {
+            let over = experiment.status.phase.is_some_and(Phase::is_completed);
+            let next = if experiment.spec.terminate { Some(Phase::Successful) } else { self.verdict };
+            if let Some(phase) = next.filter(|_| !over) {
+                experiment.status.phase = Some(phase);
+                experiment.status.message = if phase == Phase::Failed { "it is broken".into() } else { String::new() };
+            } else if !over {
+                experiment.status.phase = Some(Phase::Running);
+            }
+        }
     }
 
     /// As `settle_pods`, but only a part of the pods of each set is available.

@@ -8,7 +8,7 @@ mod status;
 
 pub use metric::*;
 pub use phase::Phase;
-pub(crate) use phase::maybe;
+pub(crate) use phase::{maybe, or_empty};
 pub use provider::*;
 pub use spec::*;
 pub use status::*;

@@ -1,7 +1,7 @@
 //! Phases of runs, metrics, measurements and experiments.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
 /// How a run, a metric, a measurement or an experiment stands.
@@ -87,4 +87,9 @@ pub(crate) fn maybe<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer
         return Ok(None);
     }
     T::deserialize(serde::de::value::CowStrDeserializer::new(text)).map(Some)
+}
+
+/// Where a phase must stand, one that nobody decided yet is an empty text.
+pub(crate) fn or_empty<S: Serializer>(phase: &Option<Phase>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(phase.map_or("", Phase::as_str))
 }

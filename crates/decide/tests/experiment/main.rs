@@ -1,0 +1,7 @@
+//! Experiments: tables over whole lives, with the outside world played by the test, and the laws over generated ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod laws;
+mod life;
+mod parts;
+mod world;
