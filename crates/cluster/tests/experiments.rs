@@ -128,8 +128,9 @@ async fn over(world: &World, name: &str) {
 
 async fn settled(world: &World) {
     let settled = |object: &Value| {
-        let seen = text(object, "/status/observedGeneration") == object["metadata"]["generation"].to_string();
-        seen && matches!(text(object, "/status/phase"), "Healthy" | "Degraded" | "Paused")
+        let generation = object["metadata"]["generation"].to_string();
+        text(object, "/status/observedGeneration") == generation
+            && matches!(text(object, "/status/phase"), "Healthy" | "Degraded" | "Paused")
     };
     world.until(&ROLLOUT, "w", 600, settled).await;
 }
