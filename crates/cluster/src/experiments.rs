@@ -7,20 +7,19 @@ use crate::lens::{
     AnalysisRuns, AnalysisTemplates, ClusterTemplates, Experiments, Lens, ReplicaSets, Services, Watched,
 };
 use crate::memory::Memory;
+use crate::queue::Action;
 use crate::runs::runs_of;
 use crate::watches::{Caches, key, owned_by};
 use crate::write::{Carried, carry_out};
 use crate::{Clock, Error};
 use jiff::Timestamp;
 use kube::api::ListParams;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 use serinus_decide::experiment::{Seen, analysis_templates, decide, is_own, part_name, services};
 use serinus_decide::seen::open_templates;
 use serinus_decide::{Kind, Note, NoteType};
 use serinus_wire::{AnalysisTemplate, Experiment, ObjectMeta, keys};
-use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,32 +37,32 @@ pub(crate) struct ExperimentPass {
     pub resync: Duration,
 }
 
-/// The look as kube-runtime's queue calls it.
-pub(crate) async fn reconcile(queued: Arc<Lens<Experiments>>, pass: Arc<ExperimentPass>) -> Result<Action, Infallible> {
+/// The look as the queue calls it.
+pub(crate) async fn reconcile(queued: Arc<Lens<Experiments>>, pass: Arc<ExperimentPass>) -> Action {
     let subject = ExperimentRef::from_obj(&*queued);
     let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
-        Freshness::Wait(left) => return Ok(Action::requeue(left)),
+        Freshness::Wait(left) => return Action::After(left),
         Freshness::Fresh => false,
         Freshness::Overdue => true,
     };
     let meta = queued.meta();
     let Some(lens) = pass.caches.experiments.get(&meta.namespace, &meta.name) else {
-        return Ok(Action::await_change());
+        return Action::OnChange;
     };
     let seen = if overdue {
         tracing::info!(%subject, "the caches lag behind: reads directly");
         match Reads::of(&pass.client, lens.meta()).see(&meta.name).await {
             Ok(Some(seen)) => seen,
-            Ok(None) => return Ok(Action::await_change()),
+            Ok(None) => return Action::OnChange,
             Err(error) => {
                 let concluded = trouble(&pass.memory, &subject, &error.to_string(), None);
-                return Ok(pass.tell(&lens.value, concluded));
+                return pass.tell(&lens.value, concluded);
             }
         }
     } else {
         from_caches(&pass.caches, &lens.value)
     };
-    Ok(pass.look(&subject, seen).await)
+    pass.look(&subject, seen).await
 }
 
 impl ExperimentPass {
@@ -83,7 +82,7 @@ impl ExperimentPass {
         let next = plan.wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
         let known = self.remember_refusal(subject, &carried);
         let concluded = conclude(&self.memory, subject, carried, next);
-        if known { Action::requeue(AT_ONCE) } else { self.tell(&seen.experiment, concluded) }
+        if known { Action::After(AT_ONCE) } else { self.tell(&seen.experiment, concluded) }
     }
 
     /// What the server will not have of a part of the Experiment is an end of the Experiment: the next look says so.
