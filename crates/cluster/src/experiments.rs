@@ -40,6 +40,9 @@ pub(crate) struct ExperimentPass {
 /// The look as the queue calls it.
 pub(crate) async fn reconcile(queued: Arc<Lens<Experiments>>, pass: Arc<ExperimentPass>) -> Action {
     let subject = ExperimentRef::from_obj(&*queued);
+    if let Some(left) = pass.memory.of(&subject, |remembered| remembered.resting()) {
+        return Action::After(left);
+    }
     let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
         Freshness::Wait(left) => return Action::After(left),
         Freshness::Fresh => false,
@@ -80,9 +83,11 @@ impl ExperimentPass {
         let about = About { api_version: keys::API_VERSION, kind: "Experiment", meta: &seen.experiment.metadata };
         let carried = carry_out(&self.client, &self.events, &about, &plan).await;
         let next = plan.wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
-        let known = self.remember_refusal(subject, &carried);
-        let concluded = conclude(&self.memory, subject, carried, next);
-        if known { Action::After(AT_ONCE) } else { self.tell(&seen.experiment, concluded) }
+        if self.remember_refusal(subject, &carried) {
+            self.memory.of(subject, |remembered| remembered.expect(carried.expected));
+            return Action::After(AT_ONCE);
+        }
+        self.tell(&seen.experiment, conclude(&self.memory, subject, carried, next))
     }
 
     /// What the server will not have of a part of the Experiment is an end of the Experiment: the next look says so.

@@ -153,7 +153,8 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
         resync,
     };
     let tried = caches.experiments.clone();
-    let experiments = work(experiments::reconcile, tried, Arc::new(experiment_pass), threads, queued.experiments, &stop);
+    let experiments =
+        work(experiments::reconcile, tried, Arc::new(experiment_pass), threads, queued.experiments, &stop);
     let looked_after = caches.rollouts.clone();
     let pass = Pass { client, caches, memory, events, metrics, clock, decide, resync };
     let rollouts = work(reconcile, looked_after, Arc::new(pass), threads, queued.rollouts, &stop);
