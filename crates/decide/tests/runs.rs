@@ -169,7 +169,7 @@ fn the_first_phase_of_a_run_has_none_before_it() {
     world.seen.runs[0].status.phase = Some(Phase::Running);
     let notes = world.plan().acts.into_iter().filter_map(|act| match act {
         Act::Note(note) => Some(note.message),
-        Act::Write(_) => None,
+        Act::NoteOwner(_) | Act::Write(_) => None,
     });
     let name = only(&world).metadata.name.clone();
     let text = format!("Step Analysis Run '{name}' Status New: 'Running' Previous: ''");
