@@ -6,13 +6,17 @@ use std::fs::{self, File};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use crate::process::Process;
 use crate::settings;
+
+/// Longest wait for a controller to end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running controller; it ends with this.
 pub struct Controller {
@@ -87,6 +91,15 @@ impl Controller {
     pub fn written(&self) -> Result<String> {
         let bytes = fs::read(&self.log).with_context(|| format!("read {}", self.log.display()))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Asks it to end, as a cluster does with a Deployment that is scaled to 0, and waits until it has.
+    pub async fn stop(mut self) -> Result<()> {
+        let id = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("the controller has ended")?;
+        kill_process(id, Signal::TERM).context("signal the controller")?;
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.with_context(|| format!("the controller did not end within {PATIENCE:?} of SIGTERM"))??;
+        Ok(())
     }
 
     /// Its resident memory in MB.

@@ -144,7 +144,7 @@ fn field_of(view: &Value, field: Field) -> Value {
 }
 
 /// Finds the smallest parts that differ.
-fn differ(path: &str, argo: &Value, ours: &Value, found: &mut Vec<Difference>) {
+pub fn differ(path: &str, argo: &Value, ours: &Value, found: &mut Vec<Difference>) {
     if argo == ours {
         return;
     }

@@ -13,4 +13,5 @@ pub mod pulse;
 pub mod record;
 pub mod scenario;
 pub mod summary;
+pub mod takeover;
 pub mod told;

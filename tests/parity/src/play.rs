@@ -126,7 +126,10 @@ impl Side {
     }
 
     /// As the command line does it (spec 7.1), without `spec.paused`.
-    async fn promote(&self, name: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// The API refused it.
+    pub async fn promote(&self, name: &str) -> Result<()> {
         let rollout = self.rollout(name).await?;
         let status = &rollout["status"];
         let paused = status["pauseConditions"].as_array().is_some_and(|list| !list.is_empty());
@@ -227,11 +230,19 @@ impl Side {
         }
     }
 
-    async fn spec(&self, name: &str, spec: Value) -> Result<()> {
+    /// Writes fields of the spec.
+    ///
+    /// # Errors
+    /// The API refused it.
+    pub async fn spec(&self, name: &str, spec: Value) -> Result<()> {
         self.api.merge(&rollout_path(&self.namespace, name), json!({"spec": spec})).await
     }
 
-    async fn status(&self, name: &str, status: Value) -> Result<()> {
+    /// Writes fields of the status.
+    ///
+    /// # Errors
+    /// The API refused it.
+    pub async fn status(&self, name: &str, status: Value) -> Result<()> {
         self.api.merge(&format!("{}/status", rollout_path(&self.namespace, name)), json!({"status": status})).await
     }
 }

@@ -1,0 +1,315 @@
+//! One direction: all states are brought about, the controller is exchanged, and all are played to their ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::json;
+use serinus_tests_lab::api::Api;
+use serinus_tests_lab::controller::{Controller, Which};
+use serinus_tests_lab::wait::{Look, until};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::app::App;
+use super::crds::{Stored, Whose, apply};
+use super::gate::Gates;
+use super::judge::{End, Written, beyond, writes};
+use super::known;
+use super::mirror::{Kind, Mirror};
+use super::stage::Stage;
+use super::state::State;
+use super::table::{Row, Table};
+use super::verdicts::Verdicts;
+use crate::normal::text;
+use crate::play::Side;
+use crate::record::Record;
+
+/// States that are brought about at the same time.
+const AT_ONCE: usize = 24;
+/// How long nothing but the exchange happens, after the new controller has begun to look after everything.
+const HOLD: Duration = Duration::from_secs(12);
+/// How long what the old controller wrote last may take to be seen.
+const SETTLE: Duration = Duration::from_secs(2);
+/// Longest wait for a controller or a namespace.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Direction {
+    /// Who begins.
+    pub from: Which,
+    /// Who takes over.
+    pub to: Which,
+}
+
+impl Direction {
+    /// Both of them.
+    pub const BOTH: [Direction; 2] = [
+        Direction { from: Which::Argo, to: Which::Serinus },
+        Direction { from: Which::Serinus, to: Which::Argo },
+    ];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        if self.from == Which::Argo { "argo to serinus" } else { "serinus to argo" }
+    }
+
+    fn namespace(self) -> &'static str {
+        if self.from == Which::Argo { "over" } else { "back" }
+    }
+}
+
+/// What a twin did: in the time of the takeover, and at the end. Argo has it from the beginning to the end.
+#[derive(Clone, Default)]
+struct Twin {
+    written: Vec<Written>,
+    end: End,
+}
+
+/// What is known after the first direction, so that the twins need not be played again.
+#[derive(Default)]
+pub struct Twins(BTreeMap<String, Result<Twin, String>>);
+
+/// Where an application stands, or why it got no further.
+type Standing = BTreeMap<String, Result<(), String>>;
+
+/// Plays one direction.
+///
+/// # Errors
+/// The cluster can't be used, or a controller does not start or end.
+pub async fn play(api: &Arc<Api>, direction: Direction, states: &Arc<Vec<State>>, twins: &mut Twins) -> Result<Table> {
+    let (first, second) = match direction.from {
+        Which::Argo => (Whose::Argo, Whose::Ours),
+        Which::Serinus => (Whose::Ours, Whose::Argo),
+    };
+    apply(api, first).await?;
+    let mut follows = JoinSet::new();
+    let stage = stage(api, direction.namespace(), &mut follows).await?;
+    let twin = if twins.0.is_empty() { Some(stage_of_twins(api, &mut follows).await?) } else { None };
+    let played = exchange(direction, states, &stage, twin.as_ref(), second);
+    tokio::pin!(played);
+    loop {
+        tokio::select! {
+            Some(ended) = follows.join_next() => ended??,
+            played = &mut played => {
+                let (rows, definitions, new) = played?;
+                if let Some(new) = new {
+                    *twins = new;
+                }
+                return Ok(judge(direction, states, rows, &twins.0, definitions));
+            }
+        }
+    }
+}
+
+/// What happened to one application.
+struct Taken {
+    written: Vec<Written>,
+    end: End,
+}
+
+type Rows = BTreeMap<String, Result<Taken, String>>;
+
+async fn exchange(
+    direction: Direction,
+    states: &Arc<Vec<State>>,
+    stage: &Stage,
+    twin: Option<&Stage>,
+    definitions: Whose,
+) -> Result<(Rows, Row, Option<Twins>)> {
+    let began = Instant::now();
+    let say = |what: &str| eprintln!("{:4} s: {what}", began.elapsed().as_secs());
+    let old = Controller::start_as(direction.from, &stage.side.namespace)?;
+    let twins_old = twin.map(twins_controller).transpose()?;
+    let stages: Vec<Stage> = [Some(stage), twin].into_iter().flatten().cloned().collect();
+
+    say(&format!("{} brings {} rollouts into their states", direction.name(), states.len()));
+    let mut standing = old.told(bring(states, &stages)).await?;
+    say("it is stopped");
+    old.stop().await?;
+    if let Some(old) = twins_old {
+        old.stop().await?;
+    }
+    tokio::time::sleep(SETTLE).await;
+    let marks: Vec<usize> = stages.iter().map(|stage| stage.mirror.mark()).collect();
+    let pods = still_there(states, &stages, &mut standing);
+    let definitions = change_definitions(&stage.side.api, definitions).await?;
+    stages.iter().for_each(|stage| stage.mirror.again());
+
+    say("the other one takes over");
+    let new = Controller::start_as(direction.to, &stage.side.namespace)?;
+    let _twins_new = twin.map(twins_controller).transpose()?;
+    new.told(looked_after(&stages)).await?;
+    tokio::time::sleep(HOLD).await;
+    let ends: Vec<usize> = stages.iter().map(|stage| stage.mirror.mark()).collect();
+
+    say("all go on to their ends");
+    let names = |n: usize| name(n);
+    let ended = new.told(all(states, &stages, standing.clone(), |stage, state, name| async move { stage.end(&state, &name).await })).await?;
+    say("done");
+    let mut results: Vec<Rows> = Vec::new();
+    for (at, stage) in stages.iter().enumerate() {
+        let mut rows = Rows::new();
+        for n in 0..states.len() {
+            let (name, key) = (names(n), key(stage, &names(n)));
+            let world = stage.mirror.world(&name);
+            let taken = ended[&key].clone().map(|()| Taken {
+                written: writes(&stage.mirror.changes(&name, marks[at], ends[at]), &name, &world.hashes()),
+                end: End::of(&world, &pods[&key], &name),
+            });
+            rows.insert(name, taken);
+        }
+        results.push(rows);
+    }
+    let twins = (results.len() > 1).then(|| results.pop()).flatten().map(|rows| {
+        Twins(rows.into_iter().map(|(name, row)| (name, row.map(|Taken { written, end }| Twin { written, end }))).collect())
+    });
+    Ok((results.pop().unwrap_or_default(), definitions, twins))
+}
+
+fn name(n: usize) -> String {
+    format!("s{n}")
+}
+
+fn key(stage: &Stage, name: &str) -> String {
+    format!("{}/{name}", stage.side.namespace)
+}
+
+/// All states at all stages: first those that last, then those that end by themselves.
+async fn bring(states: &Arc<Vec<State>>, stages: &[Stage]) -> Result<Standing> {
+    let none = Standing::new();
+    let lasting =
+        all(states, stages, none, |stage, state, name| async move { stage.bring(&state, &name).await }).await?;
+    all(states, stages, lasting, |stage, state, name| async move {
+        if state.late.is_empty() { Ok(()) } else { stage.bring_late(&state, &name).await }
+    })
+    .await
+}
+
+/// Does something with every application that stands; gives how each stands then.
+async fn all<F>(states: &Arc<Vec<State>>, stages: &[Stage], before: Standing, act: fn(Stage, State, String) -> F) -> Result<Standing>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let free = Arc::new(Semaphore::new(AT_ONCE * stages.len()));
+    let mut acts = JoinSet::new();
+    let mut standing = before.clone();
+    for (n, state) in states.iter().enumerate() {
+        for stage in stages {
+            let (key, name) = (key(stage, &name(n)), name(n));
+            if before.get(&key).is_some_and(Result::is_err) {
+                continue;
+            }
+            let (free, act) = (free.clone(), act(stage.clone(), state.clone(), name));
+            acts.spawn(async move {
+                let _turn = free.acquire_owned().await;
+                (key, act.await)
+            });
+        }
+    }
+    while let Some(ended) = acts.join_next().await {
+        let (key, result) = ended?;
+        standing.insert(key, result.map_err(|error| format!("{error:#}")));
+    }
+    Ok(standing)
+}
+
+/// Who no longer looks as it should has not been brought there. Gives the pods of all.
+fn still_there(states: &[State], stages: &[Stage], standing: &mut Standing) -> BTreeMap<String, BTreeSet<String>> {
+    let mut pods = BTreeMap::new();
+    for (n, state) in states.iter().enumerate() {
+        for stage in stages {
+            let (key, world) = (key(stage, &name(n)), stage.mirror.world(&name(n)));
+            if standing.get(&key).is_some_and(Result::is_ok) && !(state.at)(&world) {
+                let text = format!("it left the state before the takeover: {}", world.status());
+                standing.insert(key.clone(), Err(text));
+            }
+            pods.insert(key, world.all(Kind::Pod).map(|pod| text(&pod["metadata"]["uid"]).to_owned()).collect());
+        }
+    }
+    pods
+}
+
+/// The resource definitions change hands while nobody looks.
+async fn change_definitions(api: &Api, whose: Whose) -> Result<Row> {
+    let before = Stored::read(api).await?;
+    apply(api, whose).await?;
+    let after = Stored::read(api).await?;
+    let faults = (after.lost(&before).into_iter())
+        .map(|one| format!("{}: {} became {}", one.part, one.argo, one.ours))
+        .collect();
+    let to = if whose == Whose::Ours { "of serinus" } else { "of argo" };
+    Ok(Row { title: format!("the resource definitions {to} over {} stored objects", after.len()), faults, meant: vec![] })
+}
+
+/// A twin's controller ends and begins when the other does.
+fn twins_controller(twin: &Stage) -> Result<Controller> {
+    Controller::start_as(Which::Argo, &twin.side.namespace)
+}
+
+/// A Rollout that is created now gets healthy: the new controllers look after their namespaces.
+async fn looked_after(stages: &[Stage]) -> Result<()> {
+    for stage in stages {
+        stage.bring(&State::of("a new one", App::canary(json!([{"setWeight": 50}]))), "witness").await?;
+    }
+    Ok(())
+}
+
+fn judge(
+    direction: Direction,
+    states: &[State],
+    rows: Rows,
+    twins: &BTreeMap<String, Result<Twin, String>>,
+    definitions: Row,
+) -> Table {
+    let mut table = Table { direction: direction.name(), rows: vec![], definitions };
+    for (n, (state, name)) in states.iter().zip((0..).map(name)).enumerate() {
+        let mut row = Row { title: format!("{} (s{n})", state.title), ..Row::default() };
+        match (rows.get(&name), twins.get(&name)) {
+            (Some(Ok(taken)), Some(Ok(twin))) => compare(&mut row, taken, twin),
+            (Some(Err(fault)), _) => row.faults.push(fault.clone()),
+            (_, Some(Err(fault))) => row.faults.push(format!("the twin: {fault}")),
+            (None, _) | (_, None) => row.faults.push("it was not played".to_owned()),
+        }
+        table.rows.push(row);
+    }
+    table
+}
+
+fn compare(row: &mut Row, taken: &Taken, twin: &Twin) {
+    for one in beyond(taken.written.clone(), &twin.written) {
+        match known::written(&one) {
+            Some(reason) => row.meant.push(reason),
+            None => row.faults.push(format!("after the takeover: {}: {} became {}", one.part, one.from, one.to)),
+        }
+    }
+    for one in taken.end.differs(&twin.end) {
+        match known::ended(&one) {
+            Some(reason) => row.meant.push(reason),
+            None => row.faults.push(format!("at the end: {}: {}, the twin {}", one.part, one.ours, one.argo)),
+        }
+    }
+}
+
+async fn stage_of_twins(api: &Arc<Api>, follows: &mut JoinSet<Result<()>>) -> Result<Stage> {
+    stage(api, "twin", follows).await
+}
+
+/// A fresh namespace.
+async fn stage(api: &Arc<Api>, namespace: &str, follows: &mut JoinSet<Result<()>>) -> Result<Stage> {
+    let path = format!("/api/v1/namespaces/{namespace}");
+    api.delete(&path).await?;
+    until(&format!("the namespace {namespace} of an earlier run to go"), PATIENCE, || async {
+        Ok(if api.get(&path).await?.is_none() { Look::Done(()) } else { Look::Not("still there".into()) })
+    })
+    .await?;
+    let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+    api.create("/api/v1/namespaces", body).await?;
+    let mirror = Mirror::default();
+    follows.spawn(mirror.clone().follow(api.clone(), namespace.to_owned()));
+    let side = Side { api: api.clone(), namespace: namespace.to_owned(), record: Record::default() };
+    Ok(Stage { side, mirror, verdicts: Verdicts::open().await?, gates: Arc::new(Gates::default()) })
+}

@@ -1,0 +1,154 @@
+//! A namespace with its applications: what is done to them, and waiting for how they look.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use serinus_tests_lab::wait::{Look, until};
+
+use super::app::{App, Place, named};
+use super::gate::Gates;
+use super::mirror::{Kind, Mirror};
+use super::state::{Act, Move, State};
+use super::verdicts::Verdicts;
+use crate::play::Side;
+
+/// Nothing has changed for so long: all is quiet. Longer than any delay that no state is about.
+const QUIET: Duration = Duration::from_secs(6);
+/// Longest wait for a look, other work of the machine included.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A namespace.
+#[derive(Clone)]
+pub struct Stage {
+    /// What its users do.
+    pub side: Side,
+    /// What it looks like.
+    pub mirror: Mirror,
+    /// What metrics hear.
+    pub verdicts: Verdicts,
+    /// Where gated pods run.
+    pub gates: Arc<Gates>,
+}
+
+impl Stage {
+    /// Lays the ground and goes the way to a state, but for what comes late.
+    ///
+    /// # Errors
+    /// The API refused something, or it never looked as it should.
+    pub async fn bring(&self, state: &State, name: &str) -> Result<()> {
+        for object in state.app.ground(&self.place(name), &self.verdicts.address.to_string()) {
+            self.side.api.create(&object.collection, object.body).await?;
+        }
+        self.go(state, name, &state.way).await?;
+        if state.late.is_empty() { self.arrive(state, name).await } else { self.calm(name).await }
+    }
+
+    /// Goes the last part of the way.
+    ///
+    /// # Errors
+    /// As for [`Stage::bring`].
+    pub async fn bring_late(&self, state: &State, name: &str) -> Result<()> {
+        self.go(state, name, &state.late).await?;
+        self.arrive(state, name).await
+    }
+
+    async fn arrive(&self, state: &State, name: &str) -> Result<()> {
+        self.look("the state", name, state.at).await?;
+        self.calm(name).await?;
+        self.look("the state, still", name, state.at).await
+    }
+
+    /// Does what comes after the takeover, and waits for the end.
+    ///
+    /// # Errors
+    /// As for [`Stage::bring`].
+    pub async fn end(&self, state: &State, name: &str) -> Result<()> {
+        self.go(state, name, &state.then).await?;
+        self.look("the end", name, state.end).await?;
+        self.calm(name).await?;
+        self.look("the end, still", name, state.end).await
+    }
+
+    async fn go(&self, state: &State, name: &str, moves: &[Move]) -> Result<()> {
+        for (n, one) in moves.iter().enumerate() {
+            let told = || format!("move {} of {}", n + 1, moves.len());
+            match one {
+                Move::Do(act) => self.act(&state.app, name, act).await.with_context(|| format!("{}: {act:?}", told()))?,
+                Move::Until(look) => self.look(&told(), name, *look).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn look(&self, what: &str, name: &str, look: fn(&super::world::World) -> bool) -> Result<()> {
+        until(&format!("{what} of {name} in {}", self.side.namespace), PATIENCE, || async {
+            let world = self.mirror.world(name);
+            Ok(if look(&world) { Look::Done(()) } else { Look::Not(told(&world)) })
+        })
+        .await
+    }
+
+    /// Waits until nothing has changed for a while.
+    async fn calm(&self, name: &str) -> Result<()> {
+        let began = Instant::now();
+        until(&format!("quiet around {name} in {}", self.side.namespace), PATIENCE, || async {
+            let quiet = self.mirror.quiet(name).min(began.elapsed());
+            Ok(if quiet >= QUIET { Look::Done(()) } else { Look::Not(format!("quiet for {quiet:?}")) })
+        })
+        .await
+    }
+
+    async fn act(&self, app: &App, name: &str, act: &Act) -> Result<()> {
+        let side = &self.side;
+        match act {
+            Act::Create => {
+                let object = app.rollout(&self.place(name));
+                side.api.create(&object.collection, object.body).await
+            }
+            Act::Ship(version) => {
+                let template = json!({"template": self.place(name).template(*version)});
+                if !app.refers() {
+                    return side.spec(name, template).await;
+                }
+                let path = format!("{}/{name}-work", Kind::Deployment.collection(&side.namespace));
+                side.api.merge(&path, json!({"spec": template})).await
+            }
+            Act::Promote => side.promote(name).await,
+            Act::PromoteFull => side.status(name, json!({"promoteFull": true})).await,
+            Act::Abort => side.status(name, json!({"abort": true})).await,
+            Act::Retry => side.status(name, json!({"abort": false})).await,
+            Act::Scale(replicas) => side.spec(name, json!({"replicas": replicas})).await,
+            Act::Pause(paused) => side.spec(name, json!({"paused": paused})).await,
+            Act::Restart => {
+                let now = Timestamp::from_second(Timestamp::now().as_second())?;
+                side.spec(name, json!({"restartAt": now.to_string()})).await
+            }
+            Act::Strategy(fields) => {
+                let mut strategy = json!({});
+                strategy[app.strategy()] = named(fields, name);
+                side.spec(name, json!({"strategy": strategy})).await
+            }
+            Act::Room(pods) => self.gates.room(&side.api, &self.place(name).gate(), *pods).await,
+            Act::Say(word) => {
+                self.verdicts.say(&self.place(name).path(), word);
+                Ok(())
+            }
+        }
+    }
+
+    fn place<'a>(&'a self, name: &'a str) -> Place<'a> {
+        Place { namespace: &self.side.namespace, name }
+    }
+}
+
+/// What is told of an application that does not look as it should.
+fn told(world: &super::world::World) -> String {
+    let sizes: Vec<String> = (world.sets())
+        .map(|set| format!("{}: {} {}", set["metadata"]["name"], set["spec"]["replicas"], set["status"]))
+        .collect();
+    let runs: Vec<&Value> = world.all(Kind::AnalysisRun).map(|run| &run["status"]["phase"]).collect();
+    format!("{} weight {} {sizes:?} {runs:?}", world.status(), world.weight())
+}

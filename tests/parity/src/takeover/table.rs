@@ -1,0 +1,72 @@
+//! What is told of a direction: a line for each state, then the figure.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+
+/// How it went with one state.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// The state.
+    pub title: String,
+    /// What went wrong, if anything.
+    pub faults: Vec<String>,
+    /// Why something else is meant.
+    pub meant: Vec<&'static str>,
+}
+
+/// A direction.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// From whom to whom.
+    pub direction: &'static str,
+    /// All states.
+    pub rows: Vec<Row>,
+    /// What the change of the resource definitions did.
+    pub definitions: Row,
+}
+
+impl Table {
+    /// How many states nobody saw anything of it in.
+    pub fn figure(&self) -> String {
+        let good = self.rows.iter().filter(|row| row.faults.is_empty()).count();
+        format!("takeover: {}: {good} of {}", self.direction, self.rows.len())
+    }
+
+    /// Whether nothing went wrong.
+    pub fn is_well(&self) -> bool {
+        !self.rows.is_empty() && self.definitions.faults.is_empty() && self.rows.iter().all(|row| row.faults.is_empty())
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for row in self.rows.iter().chain([&self.definitions]) {
+            writeln!(f, "{:4} {}", if row.faults.is_empty() { "ok" } else { "FAIL" }, row.title)?;
+            for fault in &row.faults {
+                writeln!(f, "       {fault}")?;
+            }
+        }
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        self.rows.iter().flat_map(|row| &row.meant).for_each(|reason| *reasons.entry(reason).or_default() += 1);
+        for (reason, count) in reasons {
+            writeln!(f, "meant, {count} times: {reason}")?;
+        }
+        write!(f, "{}", self.figure())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_counts_and_nothing_at_all_is_not_well() {
+        let row = |faults: &[&str]| Row { faults: faults.iter().map(|&one| one.to_owned()).collect(), ..Row::default() };
+        let table = |rows: Vec<Row>| Table { direction: "argo to serinus", rows, definitions: Row::default() };
+        assert!(!table(vec![]).is_well());
+        assert!(table(vec![row(&[])]).is_well());
+        let one = table(vec![row(&[]), row(&["x"])]);
+        assert!(!one.is_well());
+        assert!(one.to_string().ends_with("takeover: argo to serinus: 1 of 2"));
+    }
+}
