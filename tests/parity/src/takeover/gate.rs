@@ -16,6 +16,14 @@ pub struct Gates {
 }
 
 impl Gates {
+    /// Takes away what an earlier run has left.
+    ///
+    /// # Errors
+    /// The API refused it.
+    pub async fn clear(api: &Api) -> Result<()> {
+        api.delete(&format!("/api/v1/nodes?labelSelector={GATE}")).await
+    }
+
     /// Makes room for so many more pods of one application, and for no others: what is free on earlier nodes is free no more.
     ///
     /// # Errors

@@ -86,6 +86,7 @@ pub async fn play(api: &Arc<Api>, direction: Direction, states: &Arc<Vec<State>>
         Which::Serinus => (Whose::Ours, Whose::Argo),
     };
     apply(api, first).await?;
+    Gates::clear(api).await?;
     let mut follows = JoinSet::new();
     let stage = stage(api, direction.namespace(), &mut follows).await?;
     let twin = if twins.0.is_empty() { Some(stage_of_twins(api, &mut follows).await?) } else { None };
@@ -212,6 +213,9 @@ where
     }
     while let Some(ended) = acts.join_next().await {
         let (key, result) = ended?;
+        if let Err(error) = &result {
+            eprintln!("{key}: {error:#}");
+        }
         standing.insert(key, result.map_err(|error| format!("{error:#}")));
     }
     Ok(standing)

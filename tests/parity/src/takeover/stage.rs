@@ -18,7 +18,7 @@ use crate::play::Side;
 /// Nothing has changed for so long: all is quiet. Longer than any delay that no state is about.
 const QUIET: Duration = Duration::from_secs(6);
 /// Longest wait for a look, other work of the machine included.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A namespace.
 #[derive(Clone)]
