@@ -45,6 +45,10 @@ bench-scale *args:
 bench-rest *args:
     lab/bench-scale rest {{args}}
 
+# the controllers exchanged in the middle of everything: Argo Rollouts to ours and back
+takeover *words:
+    lab/takeover {{words}}
+
 # the figures that the project promises: build, edit, sandbox, controller
 figures *names:
     tests/figures {{names}}

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use serinus_tests_lab::api::Api;
+use serinus_tests_parity::compare::Difference;
+use serinus_tests_parity::takeover::crds::{Whose, apply, change_hands};
 use serinus_tests_parity::takeover::run::{Direction, Twins, play};
 use serinus_tests_parity::takeover::states;
 
@@ -25,14 +27,20 @@ async fn main() -> Result<ExitCode> {
     states.retain(|state| words.iter().all(|word| state.title.contains(word.as_str())));
     ensure!(!states.is_empty(), "no state has {words:?} in its title");
     let (api, states, mut twins) = (Arc::new(Api::open().await?), Arc::new(states), Twins::default());
+    apply(&api, Whose::Argo).await?;
     let mut tables = Vec::new();
     for direction in directions {
         let table = play(&api, direction, &states, &mut twins).await?;
         println!("{table}\n");
         tables.push(table);
     }
+    let (objects, lost) = change_hands(&api).await?;
+    for Difference { part, argo, ours } in &lost {
+        println!("       {part}: {argo} became {ours}");
+    }
+    println!("takeover: resource definitions, ours over theirs and back: {objects} objects, {} fields lost", lost.len());
     for table in &tables {
         println!("{}", table.figure());
     }
-    Ok(if tables.iter().all(|table| table.is_well()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if lost.is_empty() && tables.iter().all(|table| table.is_well()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

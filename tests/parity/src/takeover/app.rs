@@ -1,9 +1,9 @@
-//! The objects of an application, whose name stands as `{R}` in what the states say.
+//! The objects of an application, whose name stands as `$R`.
 
 use serde_json::{Map, Value, json};
 
 use super::gate;
-use crate::manifests::{Object, ingress, service};
+use crate::manifests::{Object, Words, ingress, service};
 use crate::{manifests, scenario};
 
 /// A pod template.
@@ -36,14 +36,14 @@ pub struct App {
 impl App {
     /// A canary by the number of pods.
     pub fn canary(steps: Value) -> Self {
-        let fields = json!({"stableService": "{R}-stable", "canaryService": "{R}-canary", "steps": steps});
+        let fields = json!({"stableService": "$R-stable", "canaryService": "$R-canary", "steps": steps});
         Self::new("canary", fields)
     }
 
     /// A canary with a canary Ingress. Delays before old pods go are short.
     pub fn nginx(steps: Value) -> Self {
         let mut app = Self::canary(steps).with(json!({
-            "trafficRouting": {"nginx": {"stableIngress": "{R}-front"}},
+            "trafficRouting": {"nginx": {"stableIngress": "$R-front"}},
             "scaleDownDelaySeconds": 3,
             "abortScaleDownDelaySeconds": 3,
         }));
@@ -56,8 +56,8 @@ impl App {
         Self::new(
             "blueGreen",
             json!({
-                "activeService": "{R}-active",
-                "previewService": "{R}-preview",
+                "activeService": "$R-active",
+                "previewService": "$R-preview",
                 "scaleDownDelaySeconds": 3,
                 "abortScaleDownDelaySeconds": 3,
             }),
@@ -93,68 +93,57 @@ impl App {
         self
     }
 
-    /// The objects that are there before the Rollout: Services, Ingress, templates of analyses, Deployment. `verdicts` is where metrics ask.
-    pub fn ground(&self, place: &Place<'_>, verdicts: &str) -> Vec<Object> {
-        let Place { namespace, name } = *place;
-        let services = if self.strategy == "canary" { ["stable", "canary"] } else { ["active", "preview"] };
-        let collection = format!("/api/v1/namespaces/{namespace}/services");
-        let mut objects: Vec<Object> =
-            services.iter().map(|role| Object { collection: collection.clone(), body: service(name, role) }).collect();
+    /// The objects that are there before the Rollout: Services, Ingress, templates of analyses, Deployment.
+    pub fn ground(&self, words: Words<'_>) -> Vec<Object> {
+        let services = if self.strategy == "canary" { ["$R-stable", "$R-canary"] } else { ["$R-active", "$R-preview"] };
+        let mut objects: Vec<Value> = services.iter().map(|name| service(name)).collect();
         if self.nginx {
-            let collection = format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses");
-            objects.push(Object { collection, body: ingress(name) });
+            objects.push(ingress("$R-front"));
         }
         if self.asks() {
-            let collection = format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/analysistemplates");
-            let url = format!("http://{verdicts}{}", place.path());
-            objects.extend(
-                templates(&url).into_iter().map(|body| Object { collection: collection.clone(), body: named(&body, name) }),
-            );
+            objects.extend(templates());
         }
         if self.workload.is_some() {
-            let collection = format!("/apis/apps/v1/namespaces/{namespace}/deployments");
-            objects.push(Object { collection, body: self.deployment(place) });
+            objects.push(self.deployment(words));
         }
-        objects
+        objects.iter().map(|object| words.object(object)).collect()
     }
 
     fn asks(&self) -> bool {
-        self.fields.to_string().contains("{R}-judge")
+        self.fields.to_string().contains("$R-judge")
     }
 
-    fn deployment(&self, place: &Place<'_>) -> Value {
+    fn deployment(&self, words: Words<'_>) -> Value {
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": format!("{}-work", place.name)},
+            "metadata": {"name": "$R-work"},
             "spec": {
                 "replicas": self.spec["replicas"],
-                "selector": {"matchLabels": {"app": place.name}},
-                "template": place.template(self.first),
+                "selector": {"matchLabels": {"app": "$R"}},
+                "template": template(words, self.first),
             },
         })
     }
 
     /// The Rollout.
-    pub fn rollout(&self, place: &Place<'_>) -> Object {
+    pub fn rollout(&self, words: Words<'_>) -> Object {
         let mut spec = self.spec.clone();
         match self.workload {
             Some(Workload(scale_down)) => {
-                let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "{R}-work", "scaleDown": scale_down});
+                let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "$R-work", "scaleDown": scale_down});
                 spec["workloadRef"] = workload;
             }
             None => {
-                spec["selector"] = json!({"matchLabels": {"app": "{R}"}});
-                spec["template"] = place.template(self.first);
+                spec["selector"] = json!({"matchLabels": {"app": "$R"}});
+                spec["template"] = template(words, self.first);
             }
         }
         spec["strategy"] = Value::Object(Map::from_iter([(self.strategy.to_owned(), self.fields.clone())]));
-        let body = json!({
+        words.object(&json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
-            "metadata": {"name": "{R}"},
+            "metadata": {"name": "$R"},
             "spec": spec,
-        });
-        let collection = format!("/apis/argoproj.io/v1alpha1/namespaces/{}/rollouts", place.namespace);
-        Object { collection, body: named(&body, place.name) }
+        }))
     }
 
     /// The key of its strategy in the spec.
@@ -168,55 +157,36 @@ impl App {
     }
 }
 
-/// Where an application is, and what it is called there.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    /// The namespace.
-    pub namespace: &'a str,
-    /// Its name.
-    pub name: &'a str,
+/// What an application's gate is called.
+pub fn gate_of(words: Words<'_>) -> String {
+    format!("{}-{}", words.namespace, words.name)
 }
 
-impl Place<'_> {
-    /// The path at which its metrics ask.
-    pub fn path(&self) -> String {
-        format!("/{}/{}", self.namespace, self.name)
+/// The pod template of a version.
+pub fn template(words: Words<'_>, version: Version) -> Value {
+    let (Version::Open(n) | Version::Gated(n)) = version;
+    let mut template = manifests::template(words.name, scenario::Version::Good(n));
+    if matches!(version, Version::Gated(_)) {
+        gate::close(&mut template, &gate_of(words));
     }
-
-    /// What its gate is called.
-    pub fn gate(&self) -> String {
-        format!("{}-{}", self.namespace, self.name)
-    }
-
-    /// The pod template of a version.
-    pub fn template(&self, version: Version) -> Value {
-        let (Version::Open(n) | Version::Gated(n)) = version;
-        let mut template = manifests::template(self.name, scenario::Version::Good(n));
-        if matches!(version, Version::Gated(_)) {
-            gate::close(&mut template, &self.gate());
-        }
-        template
-    }
+    template
 }
 
-/// Puts a name in the place of `{R}`, in all texts.
-pub fn named(value: &Value, name: &str) -> Value {
-    match value {
-        Value::String(text) => Value::String(text.replace("{R}", name)),
-        Value::Array(items) => items.iter().map(|item| named(item, name)).collect(),
-        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), named(value, name))).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-    }
-}
+/// What a metric hears while it is not decided.
+pub const WAIT: i32 = 5;
+/// What it hears when all is well.
+pub const GOOD: i32 = 10;
+/// What it hears when it must fail.
+pub const BAD: i32 = 0;
 
-/// `judge` goes on until it has heard "good" twice, or "bad" once; `judge-unsure` takes the first answer; `judge-always` never ends by itself.
-fn templates(url: &str) -> Vec<Value> {
+/// `judge` goes on until it has heard [`GOOD`] twice, or [`BAD`] once; `judge-unsure` takes the first answer; `judge-always` never ends by itself.
+fn templates() -> Vec<Value> {
     let template = |name: &str, extra: Value| {
         let mut metric = json!({
             "name": "verdict",
-            "successCondition": "result == 'good'",
-            "failureCondition": "result == 'bad'",
-            "provider": {"web": {"url": url, "jsonPath": "{$.verdict}"}},
+            "successCondition": format!("result == {GOOD}"),
+            "failureCondition": format!("result == {BAD}"),
+            "provider": {"web": {"url": "http://$WEB/$NS/$R", "jsonPath": "{$.value}"}},
         });
         merge(&mut metric, &extra);
         json!({
@@ -227,11 +197,11 @@ fn templates(url: &str) -> Vec<Value> {
     };
     vec![
         template(
-            "{R}-judge",
+            "$R-judge",
             json!({"interval": "1s", "count": 1000, "inconclusiveLimit": 998, "consecutiveSuccessLimit": 2}),
         ),
-        template("{R}-judge-unsure", json!({})),
-        template("{R}-judge-always", json!({"interval": "1s", "inconclusiveLimit": 1000})),
+        template("$R-judge-unsure", json!({})),
+        template("$R-judge-always", json!({"interval": "1s", "inconclusiveLimit": 1000})),
     ]
 }
 

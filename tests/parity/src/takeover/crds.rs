@@ -78,15 +78,30 @@ pub async fn apply(api: &Api, whose: Whose) -> Result<()> {
     Ok(())
 }
 
+/// Ours take the place of theirs, and theirs the place of ours, while no controller runs; each time every object is read as it was stored, and stored anew.
+/// Gives how many objects there are, and what was lost.
+///
+/// # Errors
+/// The API server refuses something.
+pub async fn change_hands(api: &Api) -> Result<(usize, Vec<Difference>)> {
+    let before = Stored::read(api).await?;
+    let mut lost = Vec::new();
+    for whose in [Whose::Ours, Whose::Argo] {
+        apply(api, whose).await?;
+        lost.extend(Stored::read(api).await?.lost(&before));
+        before.touch(api, Some("yes")).await?;
+        before.touch(api, None).await?;
+        lost.extend(Stored::read(api).await?.lost(&before));
+    }
+    Ok((before.len(), lost))
+}
+
 /// All objects of the group in some namespaces, as the API server gives them back.
-pub struct Stored(BTreeMap<String, Value>);
+struct Stored(BTreeMap<String, Value>);
 
 impl Stored {
     /// As it is now.
-    ///
-    /// # Errors
-    /// The API server can't be asked.
-    pub async fn read(api: &Api) -> Result<Self> {
+    async fn read(api: &Api) -> Result<Self> {
         let mut all = BTreeMap::new();
         for plural in PLURALS {
             let list = api.get(&format!("{GROUP}/{plural}")).await?.unwrap_or_default();
@@ -106,21 +121,12 @@ impl Stored {
         Ok(Self(all))
     }
 
-    /// How many objects.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Writes every object again, so that the API server stores what it makes of it under the definitions that hold now.
-    ///
-    /// # Errors
-    /// The API server refuses one of them.
-    pub async fn touch(&self, api: &Api, mark: Option<&str>) -> Result<()> {
+    async fn touch(&self, api: &Api, mark: Option<&str>) -> Result<()> {
         for path in self.0.keys() {
             api.merge(path, json!({"metadata": {"annotations": {"serinus.lab/touched": mark}}})).await?;
         }
@@ -128,7 +134,7 @@ impl Stored {
     }
 
     /// Fields that were there before and are not there now, or are not the same.
-    pub fn lost(&self, before: &Self) -> Vec<Difference> {
+    fn lost(&self, before: &Self) -> Vec<Difference> {
         let mut found = Vec::new();
         for (path, object) in &before.0 {
             differ(path, object, self.0.get(path).unwrap_or(&Value::Null), &mut found);

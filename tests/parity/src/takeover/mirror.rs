@@ -8,7 +8,6 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 use serinus_tests_lab::api::Api;
 use serinus_tests_lab::wait::{Look, until};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::world::World;
@@ -96,7 +95,6 @@ struct Known {
 #[derive(Clone, Default)]
 pub struct Mirror {
     known: Arc<Mutex<Known>>,
-    again: Arc<watch::Sender<()>>,
 }
 
 impl Mirror {
@@ -117,25 +115,17 @@ impl Mirror {
 
     async fn follow_kind(self, api: Arc<Api>, namespace: String, kind: Kind) -> Result<()> {
         let collection = kind.collection(&namespace);
-        let mut again = self.again.subscribe();
         loop {
             let list = self.list(&api, &collection, kind).await?;
             let from = format!("{collection}?watch=true&resourceVersion={}", text(&list["metadata"]["resourceVersion"]));
             let Ok(mut watch) = api.watch(&from).await else { continue };
-            loop {
-                let event = tokio::select! { event = watch.next() => event, _ = again.changed() => break };
-                let Ok(Some(event)) = event else { break };
+            while let Ok(Some(event)) = watch.next().await {
                 if event["type"] == "ERROR" {
                     break;
                 }
                 self.note(kind, event["type"] == "DELETED", event["object"].clone());
             }
         }
-    }
-
-    /// Everything is read again: after a change of resource definitions a watch may stay open and tell nothing any more.
-    pub fn again(&self) {
-        self.again.send_replace(());
     }
 
     /// Reads all objects of a kind; what is not among them is gone.

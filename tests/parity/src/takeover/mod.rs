@@ -13,5 +13,4 @@ pub mod stage;
 pub mod state;
 pub mod states;
 pub mod table;
-pub mod verdicts;
 pub mod world;

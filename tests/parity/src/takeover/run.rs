@@ -14,7 +14,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::app::App;
-use super::crds::{Stored, Whose, apply};
 use super::gate::Gates;
 use super::judge::{End, Written, beyond, writes};
 use super::known;
@@ -22,13 +21,14 @@ use super::mirror::{Kind, Mirror};
 use super::stage::Stage;
 use super::state::State;
 use super::table::{Row, Table};
-use super::verdicts::Verdicts;
 use crate::normal::text;
+use crate::answers::Answers;
 use crate::play::Side;
+use crate::pulse::Pulse;
 use crate::record::Record;
 
-/// States that are brought about at the same time.
-const AT_ONCE: usize = 24;
+/// States that are brought about at the same time in a namespace: more would measure the machine.
+const AT_ONCE: usize = 8;
 /// How long nothing but the exchange happens, after the new controller has begun to look after everything.
 const HOLD: Duration = Duration::from_secs(12);
 /// How long what the old controller wrote last may take to be seen.
@@ -81,26 +81,21 @@ type Standing = BTreeMap<String, Result<(), String>>;
 /// # Errors
 /// The cluster can't be used, or a controller does not start or end.
 pub async fn play(api: &Arc<Api>, direction: Direction, states: &Arc<Vec<State>>, twins: &mut Twins) -> Result<Table> {
-    let (first, second) = match direction.from {
-        Which::Argo => (Whose::Argo, Whose::Ours),
-        Which::Serinus => (Whose::Ours, Whose::Argo),
-    };
-    apply(api, first).await?;
     Gates::clear(api).await?;
     let mut follows = JoinSet::new();
     let stage = stage(api, direction.namespace(), &mut follows).await?;
     let twin = if twins.0.is_empty() { Some(stage_of_twins(api, &mut follows).await?) } else { None };
-    let played = exchange(direction, states, &stage, twin.as_ref(), second);
+    let played = exchange(direction, states, &stage, twin.as_ref());
     tokio::pin!(played);
     loop {
         tokio::select! {
             Some(ended) = follows.join_next() => ended??,
             played = &mut played => {
-                let (rows, definitions, new) = played?;
+                let (rows, new) = played?;
                 if let Some(new) = new {
                     *twins = new;
                 }
-                return Ok(judge(direction, states, rows, &twins.0, definitions));
+                return Ok(judge(direction, states, rows, &twins.0));
             }
         }
     }
@@ -119,8 +114,7 @@ async fn exchange(
     states: &Arc<Vec<State>>,
     stage: &Stage,
     twin: Option<&Stage>,
-    definitions: Whose,
-) -> Result<(Rows, Row, Option<Twins>)> {
+) -> Result<(Rows, Option<Twins>)> {
     let began = Instant::now();
     let say = |what: &str| eprintln!("{:4} s: {what}", began.elapsed().as_secs());
     let old = Controller::start_as(direction.from, &stage.side.namespace)?;
@@ -137,8 +131,6 @@ async fn exchange(
     tokio::time::sleep(SETTLE).await;
     let marks: Vec<usize> = stages.iter().map(|stage| stage.mirror.mark()).collect();
     let pods = still_there(states, &stages, &mut standing);
-    let definitions = change_definitions(&stage.side.api, definitions).await?;
-    stages.iter().for_each(|stage| stage.mirror.again());
 
     say("the other one takes over");
     let new = Controller::start_as(direction.to, &stage.side.namespace)?;
@@ -168,7 +160,7 @@ async fn exchange(
     let twins = (results.len() > 1).then(|| results.pop()).flatten().map(|rows| {
         Twins(rows.into_iter().map(|(name, row)| (name, row.map(|Taken { written, end }| Twin { written, end }))).collect())
     });
-    Ok((results.pop().unwrap_or_default(), definitions, twins))
+    Ok((results.pop().unwrap_or_default(), twins))
 }
 
 fn name(n: usize) -> String {
@@ -237,18 +229,6 @@ fn still_there(states: &[State], stages: &[Stage], standing: &mut Standing) -> B
     pods
 }
 
-/// The resource definitions change hands while nobody looks.
-async fn change_definitions(api: &Api, whose: Whose) -> Result<Row> {
-    let before = Stored::read(api).await?;
-    apply(api, whose).await?;
-    let after = Stored::read(api).await?;
-    let faults = (after.lost(&before).into_iter())
-        .map(|one| format!("{}: {} became {}", one.part, one.argo, one.ours))
-        .collect();
-    let to = if whose == Whose::Ours { "of serinus" } else { "of argo" };
-    Ok(Row { title: format!("the resource definitions {to} over {} stored objects", after.len()), faults, meant: vec![] })
-}
-
 /// A twin's controller ends and begins when the other does.
 fn twins_controller(twin: &Stage) -> Result<Controller> {
     Controller::start_as(Which::Argo, &twin.side.namespace)
@@ -267,9 +247,8 @@ fn judge(
     states: &[State],
     rows: Rows,
     twins: &BTreeMap<String, Result<Twin, String>>,
-    definitions: Row,
 ) -> Table {
-    let mut table = Table { direction: direction.name(), rows: vec![], definitions };
+    let mut table = Table { direction: direction.name(), rows: vec![] };
     for (n, (state, name)) in states.iter().zip((0..).map(name)).enumerate() {
         let mut row = Row { title: format!("{} (s{n})", state.title), ..Row::default() };
         match (rows.get(&name), twins.get(&name)) {
@@ -314,6 +293,12 @@ async fn stage(api: &Arc<Api>, namespace: &str, follows: &mut JoinSet<Result<()>
     api.create("/api/v1/namespaces", body).await?;
     let mirror = Mirror::default();
     follows.spawn(mirror.clone().follow(api.clone(), namespace.to_owned()));
-    let side = Side { api: api.clone(), namespace: namespace.to_owned(), record: Record::default() };
-    Ok(Stage { side, mirror, verdicts: Verdicts::open().await?, gates: Arc::new(Gates::default()) })
+    let side = Side {
+        api: api.clone(),
+        namespace: namespace.to_owned(),
+        record: Record::default(),
+        pulse: Pulse::default(),
+        answers: Answers::listen().await?,
+    };
+    Ok(Stage { side, mirror, gates: Arc::new(Gates::default()) })
 }

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use serinus_tests_lab::wait::{Look, until};
 
-use super::app::{App, Place, named};
+use super::app::{App, WAIT, gate_of, template};
 use super::gate::Gates;
 use super::mirror::{Kind, Mirror};
 use super::state::{Act, Move, State};
-use super::verdicts::Verdicts;
+use crate::manifests::{Object, Words};
+use crate::normal::text;
 use crate::play::Side;
 
 /// Nothing has changed for so long: all is quiet. Longer than any delay that no state is about.
@@ -27,8 +28,6 @@ pub struct Stage {
     pub side: Side,
     /// What it looks like.
     pub mirror: Mirror,
-    /// What metrics hear.
-    pub verdicts: Verdicts,
     /// Where gated pods run.
     pub gates: Arc<Gates>,
 }
@@ -39,8 +38,9 @@ impl Stage {
     /// # Errors
     /// The API refused something, or it never looked as it should.
     pub async fn bring(&self, state: &State, name: &str) -> Result<()> {
-        for object in state.app.ground(&self.place(name), &self.verdicts.address.to_string()) {
-            self.side.api.create(&object.collection, object.body).await?;
+        self.side.answers.tell(&self.side.namespace, name, Some(WAIT));
+        for object in state.app.ground(self.words(name)) {
+            self.make(&object).await?;
         }
         self.go(state, name, &state.way).await?;
         if state.late.is_empty() { self.arrive(state, name).await } else { self.calm(name).await }
@@ -101,20 +101,35 @@ impl Stage {
         .await
     }
 
+    /// Creates an object; a server that is slow is asked again.
+    async fn make(&self, object: &Object) -> Result<()> {
+        let Object { collection, body } = object;
+        let path = format!("{collection}/{}", text(&body["metadata"]["name"]));
+        until(&path, PATIENCE, || async {
+            if self.side.api.get(&path).await.is_ok_and(|there| there.is_some()) {
+                return Ok(Look::Done(()));
+            }
+            Ok(match self.side.api.create(collection, body.clone()).await {
+                Ok(()) => Look::Done(()),
+                Err(error) => Look::Not(error.to_string()),
+            })
+        })
+        .await
+    }
+
     async fn act(&self, app: &App, name: &str, act: &Act) -> Result<()> {
         let side = &self.side;
         match act {
             Act::Create => {
-                let object = app.rollout(&self.place(name));
-                side.api.create(&object.collection, object.body).await
+                self.make(&app.rollout(self.words(name))).await
             }
             Act::Ship(version) => {
-                let template = json!({"template": self.place(name).template(*version)});
+                let patch = json!({"template": template(self.words(name), *version)});
                 if !app.refers() {
-                    return side.spec(name, template).await;
+                    return side.spec(name, patch).await;
                 }
                 let path = format!("{}/{name}-work", Kind::Deployment.collection(&side.namespace));
-                side.api.merge(&path, json!({"spec": template})).await
+                side.api.merge(&path, json!({"spec": patch})).await
             }
             Act::Promote => side.promote(name).await,
             Act::PromoteFull => side.status(name, json!({"promoteFull": true})).await,
@@ -128,19 +143,19 @@ impl Stage {
             }
             Act::Strategy(fields) => {
                 let mut strategy = json!({});
-                strategy[app.strategy()] = named(fields, name);
+                strategy[app.strategy()] = self.words(name).fill(fields);
                 side.spec(name, json!({"strategy": strategy})).await
             }
-            Act::Room(pods) => self.gates.room(&side.api, &self.place(name).gate(), *pods).await,
+            Act::Room(pods) => self.gates.room(&side.api, &gate_of(self.words(name)), *pods).await,
             Act::Say(word) => {
-                self.verdicts.say(&self.place(name).path(), word);
+                side.answers.tell(&side.namespace, name, Some(*word));
                 Ok(())
             }
         }
     }
 
-    fn place<'a>(&'a self, name: &'a str) -> Place<'a> {
-        Place { namespace: &self.side.namespace, name }
+    fn words<'a>(&'a self, name: &'a str) -> Words<'a> {
+        Words { name, namespace: &self.side.namespace, web: &self.side.answers.address }
     }
 }
 

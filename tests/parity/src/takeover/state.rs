@@ -32,7 +32,7 @@ pub enum Act {
     /// So many more pods of gated versions may run.
     Room(u32),
     /// What metrics hear from now on.
-    Say(&'static str),
+    Say(i32),
     /// The Rollout is created: the first move, unless it is preceded by others.
     Create,
 }
@@ -187,7 +187,7 @@ pub mod moves {
     }
 
     /// What metrics hear.
-    pub fn say(word: &'static str) -> Move {
+    pub fn say(word: i32) -> Move {
         Move::Do(Act::Say(word))
     }
 

@@ -21,8 +21,6 @@ pub struct Table {
     pub direction: &'static str,
     /// All states.
     pub rows: Vec<Row>,
-    /// What the change of the resource definitions did.
-    pub definitions: Row,
 }
 
 impl Table {
@@ -34,13 +32,13 @@ impl Table {
 
     /// Whether nothing went wrong.
     pub fn is_well(&self) -> bool {
-        !self.rows.is_empty() && self.definitions.faults.is_empty() && self.rows.iter().all(|row| row.faults.is_empty())
+        !self.rows.is_empty() && self.rows.iter().all(|row| row.faults.is_empty())
     }
 }
 
 impl Display for Table {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for row in self.rows.iter().chain([&self.definitions]) {
+        for row in &self.rows {
             writeln!(f, "{:4} {}", if row.faults.is_empty() { "ok" } else { "FAIL" }, row.title)?;
             for fault in &row.faults {
                 writeln!(f, "       {fault}")?;
@@ -62,7 +60,7 @@ mod tests {
     #[test]
     fn a_fault_counts_and_nothing_at_all_is_not_well() {
         let row = |faults: &[&str]| Row { faults: faults.iter().map(|&one| one.to_owned()).collect(), ..Row::default() };
-        let table = |rows: Vec<Row>| Table { direction: "argo to serinus", rows, definitions: Row::default() };
+        let table = |rows: Vec<Row>| Table { direction: "argo to serinus", rows };
         assert!(!table(vec![]).is_well());
         assert!(table(vec![row(&[])]).is_well());
         let one = table(vec![row(&[]), row(&["x"])]);

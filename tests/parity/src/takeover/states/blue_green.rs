@@ -75,9 +75,9 @@ fn before() -> Vec<State> {
             .then([room(4)])
             .end(|w| w.done(2)),
         State::of("blue/green: made invalid at the pause", App::blue_green(by_hand()))
-            .way([ship(2), until(|w| waits(w)), strategy(json!({"previewService": "{R}-active"}))])
+            .way([ship(2), until(|w| waits(w)), strategy(json!({"previewService": "$R-active"}))])
             .at(|w| w.reason("InvalidSpec") == "InvalidSpec" && w.runs(2, 4) && w.serves("active") == 1)
-            .then([strategy(json!({"previewService": "{R}-preview"})), until(|w| waits(w)), promote()])
+            .then([strategy(json!({"previewService": "$R-preview"})), until(|w| waits(w)), promote()])
             .end(|w| w.done(2)),
         State::of("blue/green: aborted before the switch", App::blue_green(by_hand()))
             .way([ship(2), until(|w| waits(w)), abort()])

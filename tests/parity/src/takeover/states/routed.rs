@@ -144,11 +144,11 @@ fn aborts() -> Vec<State> {
             .way([
                 ship(2),
                 until(|w| w.at_pause(1)),
-                strategy(json!({"trafficRouting": {"nginx": {"stableIngress": "{R}-nowhere"}}})),
+                strategy(json!({"trafficRouting": {"nginx": {"stableIngress": "$R-nowhere"}}})),
             ])
             .at(|w| w.reason("InvalidSpec") == "InvalidSpec" && w.runs(2, 1) && w.weight() == 25)
             .then([
-                strategy(json!({"trafficRouting": {"nginx": {"stableIngress": "{R}-front"}}})),
+                strategy(json!({"trafficRouting": {"nginx": {"stableIngress": "$R-front"}}})),
                 until(|w| w.at_pause(1)),
                 promote_full(),
             ])
