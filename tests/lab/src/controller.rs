@@ -95,7 +95,8 @@ impl Controller {
 
     /// Asks it to end, as a cluster does with a Deployment that is scaled to 0, and waits until it has.
     pub async fn stop(mut self) -> Result<()> {
-        let id = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("the controller has ended")?;
+        let id =
+            self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("the controller has ended")?;
         kill_process(id, Signal::TERM).context("signal the controller")?;
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.with_context(|| format!("the controller did not end within {PATIENCE:?} of SIGTERM"))??;

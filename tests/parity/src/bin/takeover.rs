@@ -38,9 +38,16 @@ async fn main() -> Result<ExitCode> {
     for Difference { part, argo, ours } in &lost {
         println!("       {part}: {argo} became {ours}");
     }
-    println!("takeover: resource definitions, ours over theirs and back: {objects} objects, {} fields lost", lost.len());
+    println!(
+        "takeover: resource definitions, ours over theirs and back: {objects} objects, {} fields lost",
+        lost.len()
+    );
     for table in &tables {
         println!("{}", table.figure());
     }
-    Ok(if lost.is_empty() && tables.iter().all(|table| table.is_well()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if lost.is_empty() && tables.iter().all(|table| table.is_well()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -130,7 +130,8 @@ impl App {
         let mut spec = self.spec.clone();
         match self.workload {
             Some(Workload(scale_down)) => {
-                let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "$R-work", "scaleDown": scale_down});
+                let workload =
+                    json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "$R-work", "scaleDown": scale_down});
                 spec["workloadRef"] = workload;
             }
             None => {

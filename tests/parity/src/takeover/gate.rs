@@ -36,7 +36,8 @@ impl Gates {
             *count - 1
         };
         for n in 0..before {
-            api.merge(&format!("/api/v1/nodes/{}", node_name(key, n)), json!({"spec": {"unschedulable": true}})).await?;
+            api.merge(&format!("/api/v1/nodes/{}", node_name(key, n)), json!({"spec": {"unschedulable": true}}))
+                .await?;
         }
         api.delete(&format!("/api/v1/nodes/{}", node_name(key, before))).await?;
         api.create("/api/v1/nodes", node(key, before, pods)).await

@@ -162,7 +162,9 @@ mod tests {
     #[test]
     fn what_others_count_is_not_written() {
         let set = |version: &str, replicas: i32, available: i32| {
-            Some(json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}, "status": {"availableReplicas": available}}))
+            Some(
+                json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}, "status": {"availableReplicas": available}}),
+            )
         };
         let writes = |changes: &[Change]| writes(changes, "s1", &Hashes::new());
         assert_eq!(writes(&[change(Kind::ReplicaSet, "s1-a", set("1", 2, 1), set("2", 2, 2))]), []);

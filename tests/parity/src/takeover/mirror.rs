@@ -117,7 +117,8 @@ impl Mirror {
         let collection = kind.collection(&namespace);
         loop {
             let list = self.list(&api, &collection, kind).await?;
-            let from = format!("{collection}?watch=true&resourceVersion={}", text(&list["metadata"]["resourceVersion"]));
+            let from =
+                format!("{collection}?watch=true&resourceVersion={}", text(&list["metadata"]["resourceVersion"]));
             let Ok(mut watch) = api.watch(&from).await else { continue };
             while let Ok(Some(event)) = watch.next().await {
                 if event["type"] == "ERROR" {
@@ -142,7 +143,9 @@ impl Mirror {
         let names: BTreeSet<&str> = items.clone().map(|object| text(&object["metadata"]["name"])).collect();
         let known: Vec<(Key, Arc<Value>)> =
             self.lock().objects.iter().map(|(key, object)| (key.clone(), object.clone())).collect();
-        for ((_, _), object) in known.into_iter().filter(|((of, name), _)| *of == kind && !names.contains(name.as_str())) {
+        for ((_, _), object) in
+            known.into_iter().filter(|((of, name), _)| *of == kind && !names.contains(name.as_str()))
+        {
             self.note(kind, true, object.as_ref().clone());
         }
         items.for_each(|object| self.note(kind, false, object.clone()));
@@ -172,9 +175,8 @@ impl Mirror {
     /// An application's objects as they are now.
     pub fn world(&self, app: &str) -> World {
         let known = self.lock();
-        let own = |(key, object): (&Key, &Arc<Value>)| {
-            (app_of(key.0, object) == app).then(|| (key.clone(), object.clone()))
-        };
+        let own =
+            |(key, object): (&Key, &Arc<Value>)| (app_of(key.0, object) == app).then(|| (key.clone(), object.clone()));
         World::new(known.objects.iter().filter_map(own).collect())
     }
 

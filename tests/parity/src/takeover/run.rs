@@ -21,8 +21,8 @@ use super::mirror::{Kind, Mirror};
 use super::stage::Stage;
 use super::state::State;
 use super::table::{Row, Table};
-use crate::normal::text;
 use crate::answers::Answers;
+use crate::normal::text;
 use crate::play::Side;
 use crate::pulse::Pulse;
 use crate::record::Record;
@@ -47,10 +47,8 @@ pub struct Direction {
 
 impl Direction {
     /// Both of them.
-    pub const BOTH: [Direction; 2] = [
-        Direction { from: Which::Argo, to: Which::Serinus },
-        Direction { from: Which::Serinus, to: Which::Argo },
-    ];
+    pub const BOTH: [Direction; 2] =
+        [Direction { from: Which::Argo, to: Which::Serinus }, Direction { from: Which::Serinus, to: Which::Argo }];
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -141,7 +139,14 @@ async fn exchange(
 
     say("all go on to their ends");
     let names = |n: usize| name(n);
-    let ended = new.told(all(states, &stages, standing.clone(), |stage, state, name| async move { stage.end(&state, &name).await })).await?;
+    let ended = new
+        .told(all(
+            states,
+            &stages,
+            standing.clone(),
+            |stage, state, name| async move { stage.end(&state, &name).await },
+        ))
+        .await?;
     say("done");
     let mut results: Vec<Rows> = Vec::new();
     for (at, stage) in stages.iter().enumerate() {
@@ -158,7 +163,11 @@ async fn exchange(
         results.push(rows);
     }
     let twins = (results.len() > 1).then(|| results.pop()).flatten().map(|rows| {
-        Twins(rows.into_iter().map(|(name, row)| (name, row.map(|Taken { written, end }| Twin { written, end }))).collect())
+        Twins(
+            rows.into_iter()
+                .map(|(name, row)| (name, row.map(|Taken { written, end }| Twin { written, end })))
+                .collect(),
+        )
     });
     Ok((results.pop().unwrap_or_default(), twins))
 }
@@ -183,7 +192,12 @@ async fn bring(states: &Arc<Vec<State>>, stages: &[Stage]) -> Result<Standing> {
 }
 
 /// Does something with every application that stands; gives how each stands then.
-async fn all<F>(states: &Arc<Vec<State>>, stages: &[Stage], before: Standing, act: fn(Stage, State, String) -> F) -> Result<Standing>
+async fn all<F>(
+    states: &Arc<Vec<State>>,
+    stages: &[Stage],
+    before: Standing,
+    act: fn(Stage, State, String) -> F,
+) -> Result<Standing>
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
@@ -242,12 +256,7 @@ async fn looked_after(stages: &[Stage]) -> Result<()> {
     Ok(())
 }
 
-fn judge(
-    direction: Direction,
-    states: &[State],
-    rows: Rows,
-    twins: &BTreeMap<String, Result<Twin, String>>,
-) -> Table {
+fn judge(direction: Direction, states: &[State], rows: Rows, twins: &BTreeMap<String, Result<Twin, String>>) -> Table {
     let mut table = Table { direction: direction.name(), rows: vec![] };
     for (n, (state, name)) in states.iter().zip((0..).map(name)).enumerate() {
         let mut row = Row { title: format!("{} (s{n})", state.title), ..Row::default() };

@@ -76,7 +76,9 @@ impl Stage {
         for (n, one) in moves.iter().enumerate() {
             let told = || format!("move {} of {}", n + 1, moves.len());
             match one {
-                Move::Do(act) => self.act(&state.app, name, act).await.with_context(|| format!("{}: {act:?}", told()))?,
+                Move::Do(act) => {
+                    self.act(&state.app, name, act).await.with_context(|| format!("{}: {act:?}", told()))?
+                }
                 Move::Until(look) => self.look(&told(), name, *look).await?,
             }
         }
@@ -120,9 +122,7 @@ impl Stage {
     async fn act(&self, app: &App, name: &str, act: &Act) -> Result<()> {
         let side = &self.side;
         match act {
-            Act::Create => {
-                self.make(&app.rollout(self.words(name))).await
-            }
+            Act::Create => self.make(&app.rollout(self.words(name))).await,
             Act::Ship(version) => {
                 let patch = json!({"template": template(self.words(name), *version)});
                 if !app.refers() {

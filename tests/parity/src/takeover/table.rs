@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn a_fault_counts_and_nothing_at_all_is_not_well() {
-        let row = |faults: &[&str]| Row { faults: faults.iter().map(|&one| one.to_owned()).collect(), ..Row::default() };
+        let row =
+            |faults: &[&str]| Row { faults: faults.iter().map(|&one| one.to_owned()).collect(), ..Row::default() };
         let table = |rows: Vec<Row>| Table { direction: "argo to serinus", rows };
         assert!(!table(vec![]).is_well());
         assert!(table(vec![row(&[])]).is_well());

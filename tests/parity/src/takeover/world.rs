@@ -113,8 +113,9 @@ impl World {
 
     /// Weight of the canary Ingress; -1 without one.
     pub fn weight(&self) -> i64 {
-        let weight =
-            self.all(Kind::Ingress).find_map(|ingress| ingress["metadata"]["annotations"][WEIGHT].as_str()?.parse().ok());
+        let weight = self
+            .all(Kind::Ingress)
+            .find_map(|ingress| ingress["metadata"]["annotations"][WEIGHT].as_str()?.parse().ok());
         weight.unwrap_or(-1)
     }
 

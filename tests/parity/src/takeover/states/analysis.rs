@@ -56,16 +56,22 @@ fn of_canaries() -> Vec<State> {
             .at(|w| w.at_pause(1) && w.run("Background") == "Running" && w.weight() == 25)
             .then([promote()])
             .end(|w| w.done(2) && w.run("Background") == "Successful"),
-        State::of("nginx: an analysis in the background that will fail", App::nginx(json!([weight(25), pause()])).with(watched(1)))
-            .way([say(GOOD), ship(2)])
-            .at(|w| w.at_pause(1) && w.run("Background") == "Running" && w.weight() == 25)
-            .then([say(BAD)])
-            .end(|w| w.aborted() && w.runs(2, 0) && w.weight() == 0 && w.run("Background") == "Failed"),
-        State::of("nginx: an analysis in the background that failed", App::nginx(json!([weight(25), pause()])).with(watched(0)))
-            .way([say(GOOD), ship(2), until(|w| w.at_pause(1) && w.run("Background") == "Running"), say(BAD)])
-            .at(|w| w.aborted() && w.runs(2, 0) && w.run("Background") == "Failed")
-            .then([say(GOOD), retry(), until(|w| w.at_pause(1) && w.run("Background") == "Running"), promote()])
-            .end(|w| w.done(2)),
+        State::of(
+            "nginx: an analysis in the background that will fail",
+            App::nginx(json!([weight(25), pause()])).with(watched(1)),
+        )
+        .way([say(GOOD), ship(2)])
+        .at(|w| w.at_pause(1) && w.run("Background") == "Running" && w.weight() == 25)
+        .then([say(BAD)])
+        .end(|w| w.aborted() && w.runs(2, 0) && w.weight() == 0 && w.run("Background") == "Failed"),
+        State::of(
+            "nginx: an analysis in the background that failed",
+            App::nginx(json!([weight(25), pause()])).with(watched(0)),
+        )
+        .way([say(GOOD), ship(2), until(|w| w.at_pause(1) && w.run("Background") == "Running"), say(BAD)])
+        .at(|w| w.aborted() && w.runs(2, 0) && w.run("Background") == "Failed")
+        .then([say(GOOD), retry(), until(|w| w.at_pause(1) && w.run("Background") == "Running"), promote()])
+        .end(|w| w.done(2)),
         State::of(
             "basic: before the background analysis begins",
             App::canary(json!([weight(25), pause(), weight(50), pause()])).with(watched(2)),
@@ -102,11 +108,14 @@ fn of_blue_green() -> Vec<State> {
             .at(|w| w.run("PostPromotion") == "Running" && w.serves("active") == 2 && w.stable() == 1)
             .then([say(GOOD)])
             .end(|w| w.done(2)),
-        State::of("blue/green: post-promotion analysis that will fail", blue_green("postPromotionAnalysis", "$R-judge"))
-            .way([ship(2)])
-            .at(|w| w.run("PostPromotion") == "Running" && w.serves("active") == 2 && w.stable() == 1)
-            .then([say(BAD)])
-            .end(|w| w.aborted() && w.serves("active") == 1 && w.runs(1, 4) && w.runs(2, 0)),
+        State::of(
+            "blue/green: post-promotion analysis that will fail",
+            blue_green("postPromotionAnalysis", "$R-judge"),
+        )
+        .way([ship(2)])
+        .at(|w| w.run("PostPromotion") == "Running" && w.serves("active") == 2 && w.stable() == 1)
+        .then([say(BAD)])
+        .end(|w| w.aborted() && w.serves("active") == 1 && w.runs(1, 4) && w.runs(2, 0)),
         State::of("blue/green: aborted after the switch", blue_green("postPromotionAnalysis", "$R-judge"))
             .way([ship(2), until(|w| w.run("PostPromotion") == "Running"), abort()])
             .at(|w| w.aborted() && w.serves("active") == 1 && w.runs(1, 4) && w.runs(2, 0))

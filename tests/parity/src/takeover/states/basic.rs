@@ -76,24 +76,26 @@ pub fn all() -> Vec<State> {
             .at(|w| w.status()["promoteFull"] == true && w.available(2) == 1 && w.size(2) > 2)
             .then([room(8)])
             .end(|w| w.done(2)),
-        State::of("basic: past the progress deadline", App::canary(halves()).spec(json!({"progressDeadlineSeconds": 5})))
-            .way([room(0), ship_gated(2)])
-            .at(|w| w.phase() == "Degraded" && w.reason("Progressing") == "ProgressDeadlineExceeded")
-            .then([room(4), until(|w| w.at_pause(1)), promote()])
-            .end(|w| w.done(2)),
+        State::of(
+            "basic: past the progress deadline",
+            App::canary(halves()).spec(json!({"progressDeadlineSeconds": 5})),
+        )
+        .way([room(0), ship_gated(2)])
+        .at(|w| w.phase() == "Degraded" && w.reason("Progressing") == "ProgressDeadlineExceeded")
+        .then([room(4), until(|w| w.at_pause(1)), promote()])
+        .end(|w| w.done(2)),
         State::of("basic: made invalid at a pause", App::canary(halves()))
             .way([ship(2), until(|w| w.at_pause(1)), strategy(json!({"maxSurge": 0, "maxUnavailable": 0}))])
             .at(|w| w.reason("InvalidSpec") == "InvalidSpec" && w.runs(2, 2))
-            .then([
-                strategy(json!({"maxSurge": null, "maxUnavailable": null})),
-                until(|w| w.at_pause(1)),
-                promote(),
-            ])
+            .then([strategy(json!({"maxSurge": null, "maxUnavailable": null})), until(|w| w.at_pause(1)), promote()])
             .end(|w| w.done(2)),
-        State::before("basic: invalid from the beginning", App::canary(json!([weight(50), {"pause": {"duration": "-1"}}])))
-            .way([create()])
-            .at(|w| w.reason("InvalidSpec") == "InvalidSpec" && w.phase() == "Degraded")
-            .then([strategy(json!({"steps": halves()}))]),
+        State::before(
+            "basic: invalid from the beginning",
+            App::canary(json!([weight(50), {"pause": {"duration": "-1"}}])),
+        )
+        .way([create()])
+        .at(|w| w.reason("InvalidSpec") == "InvalidSpec" && w.phase() == "Degraded")
+        .then([strategy(json!({"steps": halves()}))]),
         State::of("basic: one pod", App::canary(halves()).spec(json!({"replicas": 1})))
             .way([ship(2)])
             .at(|w| w.at_pause(1) && w.runs(2, 1) && w.runs(1, 1))

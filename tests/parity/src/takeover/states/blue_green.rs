@@ -69,11 +69,14 @@ fn before() -> Vec<State> {
             .at(|w| waits(w) && w.runs(1, 6) && w.runs(2, 6))
             .then([promote()])
             .end(|w| w.done(2)),
-        State::of("blue/green: past the progress deadline", App::blue_green(json!({})).spec(json!({"progressDeadlineSeconds": 5})))
-            .way([room(1), ship_gated(2)])
-            .at(|w| w.phase() == "Degraded" && w.reason("Progressing") == "ProgressDeadlineExceeded")
-            .then([room(4)])
-            .end(|w| w.done(2)),
+        State::of(
+            "blue/green: past the progress deadline",
+            App::blue_green(json!({})).spec(json!({"progressDeadlineSeconds": 5})),
+        )
+        .way([room(1), ship_gated(2)])
+        .at(|w| w.phase() == "Degraded" && w.reason("Progressing") == "ProgressDeadlineExceeded")
+        .then([room(4)])
+        .end(|w| w.done(2)),
         State::of("blue/green: made invalid at the pause", App::blue_green(by_hand()))
             .way([ship(2), until(|w| waits(w)), strategy(json!({"previewService": "$R-active"}))])
             .at(|w| w.reason("InvalidSpec") == "InvalidSpec" && w.runs(2, 4) && w.serves("active") == 1)
@@ -109,13 +112,7 @@ fn after() -> Vec<State> {
             .at(|w| w.settled(3) && w.lingers(1) && w.lingers(2) && w.runs(1, 4) && w.runs(2, 4))
             .end(|w| w.done(3)),
         State::of("blue/green: back to a version that lingered", by_hand_with(&json!({"scaleDownDelaySeconds": SOON})))
-            .late([
-                ship(2),
-                until(|w| waits(w)),
-                promote(),
-                until(|w| w.settled(2) && w.lingers(1)),
-                ship(1),
-            ])
+            .late([ship(2), until(|w| waits(w)), promote(), until(|w| w.settled(2) && w.lingers(1)), ship(1)])
             .at(|w| w.settled(1) && w.serves("active") == 1 && w.lingers(2) && w.runs(2, 4))
             .end(|w| w.done(1)),
         State::of("blue/green: undone at the pause", App::blue_green(by_hand()))

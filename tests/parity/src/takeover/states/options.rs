@@ -15,7 +15,8 @@ fn metadata(role: &str) -> Value {
 }
 
 fn dynamic() -> App {
-    App::nginx(halves()).with(json!({"dynamicStableScale": true, "scaleDownDelaySeconds": null, "abortScaleDownDelaySeconds": null}))
+    App::nginx(halves())
+        .with(json!({"dynamicStableScale": true, "scaleDownDelaySeconds": null, "abortScaleDownDelaySeconds": null}))
 }
 
 fn preferred() -> Value {

@@ -105,11 +105,14 @@ fn aborts() -> Vec<State> {
             .at(|w| w.aborted() && w.runs(2, 0) && w.weight() == 0)
             .then([retry(), until(|w| w.at_pause(1)), promote(), until(|w| w.at_pause(3)), promote()])
             .end(|w| w.done(2)),
-        State::of("nginx: aborted, its pods stay", App::nginx(quarters()).with(json!({"abortScaleDownDelaySeconds": 0})))
-            .way([ship(2), until(|w| w.at_pause(1)), abort()])
-            .at(|w| w.aborted() && w.runs(2, 1) && !w.lingers(2) && w.weight() == 0)
-            .then([ship(1)])
-            .end(|w| w.done(1)),
+        State::of(
+            "nginx: aborted, its pods stay",
+            App::nginx(quarters()).with(json!({"abortScaleDownDelaySeconds": 0})),
+        )
+        .way([ship(2), until(|w| w.at_pause(1)), abort()])
+        .at(|w| w.aborted() && w.runs(2, 1) && !w.lingers(2) && w.weight() == 0)
+        .then([ship(1)])
+        .end(|w| w.done(1)),
         State::of("nginx: aborted and tried again", App::nginx(quarters()))
             .way([
                 ship(2),
@@ -128,10 +131,13 @@ fn aborts() -> Vec<State> {
             .at(|w| w.at_pause(1) && w.weight() == 25 && w.runs(3, 1) && w.runs(2, 0))
             .then([promote_full()])
             .end(|w| w.done(3)),
-        State::of("nginx: past the progress deadline", App::nginx(quarters()).spec(json!({"progressDeadlineSeconds": 5})))
-            .way([room(0), ship_gated(2)])
-            .at(|w| w.phase() == "Degraded" && w.reason("Progressing") == "ProgressDeadlineExceeded")
-            .then([ship(1)]),
+        State::of(
+            "nginx: past the progress deadline",
+            App::nginx(quarters()).spec(json!({"progressDeadlineSeconds": 5})),
+        )
+        .way([room(0), ship_gated(2)])
+        .at(|w| w.phase() == "Degraded" && w.reason("Progressing") == "ProgressDeadlineExceeded")
+        .then([ship(1)]),
         State::of(
             "nginx: aborted by the progress deadline",
             App::nginx(quarters()).spec(json!({"progressDeadlineSeconds": 5, "progressDeadlineAbort": true})),

@@ -31,11 +31,14 @@ pub fn all() -> Vec<State> {
             .at(|w| w.at_pause(1) && w.runs(2, 2) && w.deployment() == 0)
             .then([promote()])
             .end(|w| w.done(2) && w.deployment() == 0),
-        State::before("workloadRef progressively: half way", App::canary(halves()).gated().of_deployment("progressively"))
-            .way([room(4), until(|w| w.deployed() == 4), room(2), create()])
-            .at(|w| w.deployment() == 2 && w.size(1) == 4 && w.available(1) == 2)
-            .then([room(2)])
-            .end(|w| w.deployment() == 0 && w.available(1) == 4 && w.phase() == "Healthy"),
+        State::before(
+            "workloadRef progressively: half way",
+            App::canary(halves()).gated().of_deployment("progressively"),
+        )
+        .way([room(4), until(|w| w.deployed() == 4), room(2), create()])
+        .at(|w| w.deployment() == 2 && w.size(1) == 4 && w.available(1) == 2)
+        .then([room(2)])
+        .end(|w| w.deployment() == 0 && w.available(1) == 4 && w.phase() == "Healthy"),
         State::of("workloadRef progressively: taken over", App::blue_green(json!({})).of_deployment("progressively"))
             .way([until(|w| w.deployment() == 0)])
             .at(|w| w.done(1) && w.deployment() == 0)
