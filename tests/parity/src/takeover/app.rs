@@ -167,9 +167,8 @@ pub fn gate_of(words: Words<'_>) -> String {
 pub fn template(words: Words<'_>, version: Version) -> Value {
     let (Version::Open(n) | Version::Gated(n)) = version;
     let mut template = manifests::template(words.name, scenario::Version::Good(n));
-    if matches!(version, Version::Gated(_)) {
-        gate::close(&mut template, &gate_of(words));
-    }
+    let gate = matches!(version, Version::Gated(_)).then(|| gate_of(words));
+    gate::send(&mut template, gate.as_deref());
     template
 }
 

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use serinus_tests_lab::api::Api;
 
 const GATE: &str = "serinus.lab/gate";
+/// What nodes are called that are behind no gate.
+const OPEN: &str = "open";
 
 /// The nodes that were made for gates.
 #[derive(Default)]
@@ -16,12 +18,18 @@ pub struct Gates {
 }
 
 impl Gates {
-    /// Takes away what an earlier run has left.
+    /// Takes away what an earlier run has left, and opens all other nodes.
     ///
     /// # Errors
     /// The API refused it.
     pub async fn clear(api: &Api) -> Result<()> {
-        api.delete(&format!("/api/v1/nodes?labelSelector={GATE}")).await
+        api.delete(&format!("/api/v1/nodes?labelSelector={GATE},{GATE}!={OPEN}")).await?;
+        let nodes = api.get("/api/v1/nodes").await?.unwrap_or_default();
+        for node in nodes["items"].as_array().into_iter().flatten() {
+            let path = format!("/api/v1/nodes/{}", node["metadata"]["name"].as_str().unwrap_or_default());
+            api.merge(&path, json!({"metadata": {"labels": {GATE: OPEN}}})).await?;
+        }
+        Ok(())
     }
 
     /// Makes room for so many more pods of one application, and for no others: what is free on earlier nodes is free no more.
@@ -62,8 +70,8 @@ fn node(key: &str, n: usize, pods: u32) -> Value {
     })
 }
 
-/// Lets the pods of a template run nowhere but behind their application's gate.
-pub fn close(template: &mut Value, key: &str) {
-    template["spec"]["nodeSelector"] = json!({GATE: key});
+/// Sends the pods of a template behind a gate, or to the nodes that are open to all. Both shapes have the same keys, so that a merge patch replaces the one by the other.
+pub fn send(template: &mut Value, key: Option<&str>) {
+    template["spec"]["nodeSelector"] = json!({"kubernetes.io/os": "linux", GATE: key.unwrap_or(OPEN)});
     template["spec"]["tolerations"] = json!([{"key": GATE, "operator": "Exists", "effect": "NoSchedule"}]);
 }

@@ -138,7 +138,6 @@ async fn exchange(
     let ends: Vec<usize> = stages.iter().map(|stage| stage.mirror.mark()).collect();
 
     say("all go on to their ends");
-    let names = |n: usize| name(n);
     let ended = new
         .told(all(
             states,
@@ -152,7 +151,7 @@ async fn exchange(
     for (at, stage) in stages.iter().enumerate() {
         let mut rows = Rows::new();
         for n in 0..states.len() {
-            let (name, key) = (names(n), key(stage, &names(n)));
+            let (name, key) = (name(n), key(stage, &name(n)));
             let world = stage.mirror.world(&name);
             let taken = ended[&key].clone().map(|()| Taken {
                 written: writes(&stage.mirror.changes(&name, marks[at], ends[at]), &name, &world.hashes()),
