@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serinus_decide::Kind;
 use serinus_decide::update::Tracked;
-use serinus_wire::k8s::{EndpointSlice, Ingress, Job, ReplicaSet, Service, Workload};
+use serinus_wire::k8s::{EndpointSlice, Ingress, Job, Pod, ReplicaSet, Service, Workload};
 use serinus_wire::rollout::Finding;
 use serinus_wire::{AnalysisRun, AnalysisTemplate, Experiment, ImageUpdate, ObjectMeta, Rollout, keys};
 use std::borrow::Cow;
@@ -222,6 +222,12 @@ watched!(
     /// Jobs of AnalysisRuns.
     Jobs, Job, "batch", "v1", "Job", "jobs",
     |object| read_or_bare(object, |metadata| Job { metadata, ..Default::default() })
+);
+
+watched!(
+    /// Pods of those Jobs.
+    JobPods, Pod, "", "v1", "Pod", "pods",
+    |object| read_or_bare(object, |metadata| Pod { metadata, ..Default::default() })
 );
 
 fn read_run(mut object: Value) -> AnalysisRun {

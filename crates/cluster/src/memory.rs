@@ -5,7 +5,7 @@ use crate::watches::Caches;
 use serinus_decide::{Kind, Seen, Target, Workload};
 use serinus_wire::ObjectMeta;
 use serinus_wire::k8s::ReplicaSet;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub(crate) struct Remembered {
     pub rests: Option<Instant>,
     /// What the server would not have of the last plan, in its words.
     pub refused: BTreeMap<Target, String>,
+    /// Names that AnalysisRuns of somebody else have, as far as they were in the way.
+    pub taken_runs: BTreeSet<String>,
     /// Its arrival was announced.
     pub announced: bool,
 }
@@ -111,6 +113,7 @@ impl Remembered {
         self.complaint = None;
         self.in_the_way.clear();
         self.refused.clear();
+        self.taken_runs.clear();
     }
 }
 

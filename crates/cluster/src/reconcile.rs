@@ -3,7 +3,7 @@
 use crate::conclude::{AT_ONCE, Concluded, conclude, trouble};
 use crate::events::{About, Events};
 use crate::fresh::Freshness;
-use crate::lens::{Lens, ReplicaSets, Rollouts};
+use crate::lens::{AnalysisRuns, Lens, ReplicaSets, Rollouts};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::queue::Action;
@@ -13,7 +13,7 @@ use crate::write::{Carried, carry_out};
 use crate::{Clock, Error};
 use jiff::Timestamp;
 use kube::{Api, Client};
-use serinus_decide::{Note, NoteType, Plan, Seen};
+use serinus_decide::{Kind, Note, NoteType, Plan, Seen, Target};
 use serinus_wire::Rollout;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -68,8 +68,9 @@ pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> A
             Err(error) => Err(error),
         }
     };
-    let in_the_way = pass.memory.of(&subject, |remembered| remembered.in_the_way.clone());
-    let seen = seen.map(|seen| Seen { in_the_way, ..seen });
+    let (in_the_way, taken_runs) =
+        pass.memory.of(&subject, |remembered| (remembered.in_the_way.clone(), remembered.taken_runs.clone()));
+    let seen = seen.map(|seen| Seen { in_the_way, taken_runs, ..seen });
     let (action, failed) = pass.decide_on(&subject, seen, &lens).await;
     pass.metrics.reconciled(&lens.meta().namespace, &lens.meta().name, began.elapsed(), failed);
     action
@@ -98,16 +99,38 @@ impl Pass {
         self.conclude(subject, &seen.rollout, carried, plan.wake)
     }
 
-    /// A ReplicaSet of the wanted name exists. If it is not the Rollout's own, the caches may never show it: the next decision
+    /// An object of the wanted name exists. If it is not the Rollout's own, the caches may never show it: the next decision
     /// is told of it instead.
     async fn see_collision(&self, subject: &Subject, rollout: &Rollout, carried: &mut Carried) {
         let Some(target) = carried.collision().cloned() else { return };
-        let sets: Api<Lens<ReplicaSets>> = Api::namespaced(self.client.clone(), &target.namespace);
-        let Ok(Some(set)) = sets.get_opt(&target.name).await else { return };
-        if !serinus_decide::is_own(&set.value, rollout) {
+        let foreign = match target.kind {
+            Kind::ReplicaSet => self.foreign_set(subject, rollout, &target).await,
+            Kind::AnalysisRun => self.foreign_run(subject, rollout, &target).await,
+            _ => false,
+        };
+        if foreign {
             carried.expected.retain(|(other, _)| *other != target);
-            self.memory.of(subject, |remembered| remembered.in_the_way.insert(target.name, set.value));
         }
+    }
+
+    async fn foreign_set(&self, subject: &Subject, rollout: &Rollout, target: &Target) -> bool {
+        let sets: Api<Lens<ReplicaSets>> = Api::namespaced(self.client.clone(), &target.namespace);
+        let Ok(Some(set)) = sets.get_opt(&target.name).await else { return false };
+        let foreign = !serinus_decide::is_own(&set.value, rollout);
+        if foreign {
+            self.memory.of(subject, |remembered| remembered.in_the_way.insert(target.name.clone(), set.value));
+        }
+        foreign
+    }
+
+    async fn foreign_run(&self, subject: &Subject, rollout: &Rollout, target: &Target) -> bool {
+        let runs: Api<Lens<AnalysisRuns>> = Api::namespaced(self.client.clone(), &target.namespace);
+        let Ok(Some(run)) = runs.get_opt(&target.name).await else { return false };
+        let foreign = run.meta().controller().is_none_or(|owner| owner.uid != rollout.metadata.uid);
+        if foreign {
+            self.memory.of(subject, |remembered| remembered.taken_runs.insert(target.name.clone()));
+        }
+        foreign
     }
 
     fn conclude(

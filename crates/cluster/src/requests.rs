@@ -36,7 +36,11 @@ pub(crate) fn request(
             path.patch_subresource("status", name, &patch_params(), &Patch::Merge(guarded(patch, relied)))
         }
         Op::Delete => {
-            let params = DeleteParams::background();
+            // A Job leaves no pod behind that still works.
+            let params = match target.kind {
+                Kind::Job => DeleteParams::foreground(),
+                _ => DeleteParams::background(),
+            };
             path.delete(
                 name,
                 &match relied {
@@ -146,6 +150,14 @@ mod tests {
                 "DELETE",
                 "/apis/apps/v1/namespaces/ns/replicasets/x",
                 json!({"propagationPolicy": "Background", "preconditions": guard}),
+            ),
+            (
+                Kind::Job,
+                Op::Delete,
+                seen(),
+                "DELETE",
+                "/apis/batch/v1/namespaces/ns/jobs/x",
+                json!({"propagationPolicy": "Foreground", "preconditions": guard}),
             ),
             (
                 Kind::Pod,

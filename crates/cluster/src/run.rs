@@ -140,6 +140,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
         events: events.clone(),
         clock: clock.clone(),
         measure: Measure { transport, prometheus: prometheus.into(), clock: clock.clone() },
+        job_namespace: scope.job_namespace.clone(),
         queue: run_queue,
         resync,
     };

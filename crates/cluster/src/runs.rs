@@ -4,7 +4,7 @@ use crate::cache::Change;
 use crate::conclude::AFTER_REFUSAL;
 use crate::events::{About, Events};
 use crate::fresh::Freshness;
-use crate::lens::{AnalysisRuns, Jobs, Lens};
+use crate::lens::{AnalysisRuns, JobPods, Jobs, Lens};
 use crate::measure::Measure;
 use crate::memory::Memory;
 use crate::queue::Action;
@@ -19,7 +19,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 use serinus_decide::analysis::{Answer, Ask, Seen, decide, secrets};
 use serinus_wire::analysis::SecretKeyRef;
-use serinus_wire::k8s::Job;
+use serinus_wire::k8s::{Job, Pod};
 use serinus_wire::{AnalysisRun, keys};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,6 +65,8 @@ pub(crate) struct RunPass {
     pub events: Events,
     pub clock: Arc<dyn Clock>,
     pub measure: Measure,
+    /// Where Jobs are made; empty: beside their run.
+    pub job_namespace: String,
     pub queue: UnboundedSender<RunRef>,
     pub resync: Duration,
 }
@@ -84,29 +86,37 @@ pub(crate) async fn reconcile(queued: Arc<Lens<AnalysisRuns>>, pass: Arc<RunPass
     let Some(lens) = pass.caches.analysis_runs.get(&meta.namespace, &meta.name) else {
         return Action::OnChange;
     };
-    let (run, jobs) = if overdue {
+    let seen = if overdue {
         match pass.read_directly(&lens.value).await {
-            Ok(Some(read)) => read,
+            Ok(Some(seen)) => seen,
             Ok(None) => return Action::OnChange,
             Err(error) => return pass.trouble(&subject, &error.to_string(), None),
         }
     } else {
-        let jobs = pass.caches.jobs.find(&jobs_of(&lens.meta().uid));
-        (lens.value.clone(), jobs.iter().map(|job| job.value.clone()).collect())
+        let of_run = jobs_of(&lens.meta().uid);
+        let jobs = pass.caches.jobs.find(&of_run);
+        let pods = pass.caches.job_pods.find(&of_run);
+        Seen {
+            run: lens.value.clone(),
+            jobs: jobs.iter().map(|job| job.value.clone()).collect(),
+            pods: pods.iter().map(|pod| pod.value.clone()).collect(),
+            ..Seen::default()
+        }
     };
-    pass.look(&subject, run, jobs).await
+    pass.look(&subject, seen).await
 }
 
 impl RunPass {
-    async fn look(self: &Arc<Self>, subject: &RunRef, run: AnalysisRun, jobs: Vec<Job>) -> Action {
-        let secrets = match self.secrets(&run).await {
+    async fn look(self: &Arc<Self>, subject: &RunRef, seen: Seen) -> Action {
+        let secrets = match self.secrets(&seen.run).await {
             Ok(secrets) => secrets,
             Err(error) => return self.trouble(subject, &error.to_string(), None),
         };
-        let uid = run.metadata.uid.clone();
+        let uid = seen.run.metadata.uid.clone();
         let measured = self.pending.of(&uid, |measured| measured.clone());
         let taken = measured.answers.len();
-        let seen = Seen { run, secrets, jobs, answers: measured.answers, asked: measured.asked };
+        let job_namespace = self.job_namespace.clone();
+        let seen = Seen { secrets, answers: measured.answers, asked: measured.asked, job_namespace, ..seen };
         let now = self.clock.now();
         let Ok(decision) = catch_unwind(AssertUnwindSafe(|| decide(&seen, now))) else {
             return self.trouble(subject, "the decision panicked; this is a defect of the controller", None);
@@ -159,15 +169,23 @@ impl RunPass {
         Ok(found)
     }
 
-    /// The run and its Jobs as the API server has them.
-    async fn read_directly(&self, run: &AnalysisRun) -> Result<Option<(AnalysisRun, Vec<Job>)>, Error> {
+    /// The run, its Jobs and their pods as the API server has them.
+    async fn read_directly(&self, run: &AnalysisRun) -> Result<Option<Seen>, Error> {
         let meta = &run.metadata;
         let runs: Api<Lens<AnalysisRuns>> = Api::namespaced(self.client.clone(), &meta.namespace);
         let Some(read) = runs.get_opt(&meta.name).await? else { return Ok(None) };
-        let jobs: Api<Lens<Jobs>> = Api::namespaced(self.client.clone(), &meta.namespace);
+        let place = if self.job_namespace.is_empty() { &meta.namespace } else { &self.job_namespace };
+        let jobs: Api<Lens<Jobs>> = Api::namespaced(self.client.clone(), place);
+        let pods: Api<Lens<JobPods>> = Api::namespaced(self.client.clone(), place);
         let labels = ListParams::default().labels(&format!("{}={}", keys::JOB_RUN_UID, read.meta().uid));
-        let jobs = jobs.list(&labels).await?.items;
-        Ok(Some((read.value, jobs.into_iter().map(|job| job.value).collect())))
+        let jobs = jobs.list(&labels).await?.items.into_iter().map(|job| job.value).collect();
+        let pods = match pods.list(&labels).await {
+            Ok(pods) => pods.items.into_iter().map(|pod| pod.value).collect(),
+            // As with the watch: without leave to read pods there are none.
+            Err(kube::Error::Api(status)) if status.code == 403 => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(Seen { run: read.value, jobs, pods, ..Seen::default() }))
     }
 
     fn conclude(&self, subject: &RunRef, carried: Carried, wake: Option<Timestamp>) -> Action {
@@ -226,6 +244,11 @@ pub(crate) fn run_keys(run: &AnalysisRun) -> Vec<String> {
 /// Keys of a Job.
 pub(crate) fn job_keys(job: &Job) -> Vec<String> {
     job.metadata.labels.get(keys::JOB_RUN_UID).map(|uid| jobs_of(uid)).into_iter().collect()
+}
+
+/// Keys of a Job's pod.
+pub(crate) fn job_pod_keys(pod: &Pod) -> Vec<String> {
+    pod.metadata.labels.get(keys::JOB_RUN_UID).map(|uid| jobs_of(uid)).into_iter().collect()
 }
 
 /// The run that a Job belongs to.

@@ -159,6 +159,24 @@ mod tests {
         assert_eq!(error, format!("Get \"{url}\": the answer is larger than 10 MiB"));
     }
 
+    /// A server that sends a little now and then and never comes to an end costs no more than the request's time.
+    #[tokio::test]
+    async fn an_answer_that_never_ends_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _ = socket.read(&mut asked).await;
+            let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
+            while socket.write_all(b"0").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let error = Http.send(Request { timeout: Duration::from_secs(1), ..get(url.clone()) }).await.unwrap_err();
+        assert_eq!(error, format!("Get \"{url}\": no answer within 1 s"));
+    }
+
     #[tokio::test]
     async fn silence_and_refusal_are_errors() {
         let url = server("", 0).await;

@@ -2,11 +2,13 @@
 //!
 //! Workload kinds are watched from the first `workloadRef` on that names one; a cluster without any never lists them.
 
+mod jobs;
+
 use crate::cache::{Cache, Change, Feed};
 use crate::experiments::{ExperimentRef, controlled, experiment_keys};
 use crate::lens::{
-    AnalysisRuns, AnalysisTemplates, ClusterTemplates, Deployments, EndpointSlices, Experiments, Ingresses, Jobs, Lens,
-    PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
+    AnalysisRuns, AnalysisTemplates, ClusterTemplates, Deployments, EndpointSlices, Experiments, Ingresses, JobPods,
+    Jobs, Lens, PodTemplates, ReplicaSets, Rollouts, Services, Watched, WorkloadSets,
 };
 use crate::pauses::Pauses;
 use crate::runs::{self, RunRef};
@@ -36,6 +38,8 @@ pub struct Scope {
     pub namespace: Option<String>,
     /// Which Rollouts; empty: those without an instance id.
     pub instance: String,
+    /// Where the Jobs of metrics run; empty: in the namespace of their AnalysisRun.
+    pub job_namespace: String,
 }
 
 impl Scope {
@@ -44,6 +48,14 @@ impl Scope {
         match &self.namespace {
             Some(namespace) if K::KIND != ClusterTemplates::KIND => Api::namespaced(client.clone(), namespace),
             _ => Api::all(client.clone()),
+        }
+    }
+
+    /// The API of what Jobs are made of.
+    pub fn job_api<K: Watched>(&self, client: &Client) -> Api<Lens<K>> {
+        match self.job_namespace.as_str() {
+            "" => self.api(client),
+            namespace => Api::namespaced(client.clone(), namespace),
         }
     }
 
@@ -74,6 +86,8 @@ pub struct Caches {
     pub experiments: Cache<Experiments>,
     /// Jobs of AnalysisRuns, found by run.
     pub jobs: Cache<Jobs>,
+    /// Pods of those Jobs, found by run.
+    pub job_pods: Cache<JobPods>,
     /// AnalysisTemplates.
     pub templates: Cache<AnalysisTemplates>,
     /// ClusterAnalysisTemplates.
@@ -165,6 +179,7 @@ pub fn watches(
     let analysis_runs = start.runs();
     let jobs = start.jobs();
     let experiments = start.experiments();
+    let job_pods = start.job_pods(&jobs);
     start.rollouts(rollouts_feed);
     let running = start.running;
     let caches = Caches {
@@ -176,6 +191,7 @@ pub fn watches(
         analysis_runs,
         experiments,
         jobs,
+        job_pods,
         templates,
         cluster_templates,
         deployments,
@@ -196,6 +212,7 @@ impl Caches {
             && self.analysis_runs.ready().await
             && self.jobs.ready().await
             && self.experiments.ready().await
+            && self.job_pods.ready().await
             && self.templates.ready().await
             && self.cluster_templates.ready().await
     }
@@ -295,23 +312,6 @@ impl<T: Told> Start<'_, T> {
         };
         let api = self.scope.api(self.client);
         self.running.push(drive(api, config, Demand::Must, feed, self.told.clone(), on_change).boxed());
-        cache
-    }
-
-    /// Jobs wake the run that they belong to.
-    fn jobs(&mut self) -> Cache<Jobs> {
-        let feed = Feed::<Jobs>::new(runs::job_keys);
-        let cache = feed.cache();
-        let queue = self.queues.runs.clone();
-        let on_change = move |change: &Change<Jobs>| {
-            let job = change.after.as_ref().or(change.before.as_ref());
-            if let Some(run) = job.and_then(|job| runs::run_of(&job.value)) {
-                let _ = queue.unbounded_send(run);
-            }
-        };
-        let config = watcher::Config::default().labels(keys::JOB_RUN_UID);
-        let api = self.scope.api(self.client);
-        self.running.push(drive(api, config, Demand::May, feed, self.told.clone(), on_change).boxed());
         cache
     }
 

@@ -6,7 +6,7 @@ use crate::fresh::{Shown, Want};
 use crate::requests::{Relied, request};
 use kube::Client;
 use serde::Deserialize;
-use serinus_decide::{Act, Guard, Kind, Op, Plan, Target, Write};
+use serinus_decide::{Act, Guard, Op, Plan, Target, Write};
 use serinus_wire::ObjectMeta;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -45,11 +45,10 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    /// The ReplicaSet that was to be created, when one of that name stood in the way.
+    /// The object that was to be created, when one of that name stood in the way.
     pub fn collision(&self) -> Option<&Target> {
         let (target, want) = self.expected.last()?;
-        (matches!(self.outcome, Outcome::Conflict(_)) && *want == Want::Present && target.kind == Kind::ReplicaSet)
-            .then_some(target)
+        (matches!(self.outcome, Outcome::Conflict(_)) && *want == Want::Present).then_some(target)
     }
 }
 
@@ -184,6 +183,7 @@ mod tests {
     use super::*;
     use kube::core::Status;
     use serde_json::json;
+    use serinus_decide::Kind;
 
     fn write(op: Op, guard: Guard) -> Write {
         Write { target: Target { kind: Kind::Service, namespace: "n".into(), name: "s".into() }, guard, op }

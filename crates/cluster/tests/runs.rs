@@ -20,6 +20,7 @@ const RUN: Resource =
 const TEMPLATE: Resource =
     Resource { group: "argoproj.io", version: "v1alpha1", kind: "AnalysisTemplate", plural: "analysistemplates" };
 const JOB: Resource = Resource { group: "batch", version: "v1", kind: "Job", plural: "jobs" };
+const POD: Resource = Resource { group: "", version: "v1", kind: "Pod", plural: "pods" };
 const SECRET: Resource = Resource { group: "", version: "v1", kind: "Secret", plural: "secrets" };
 
 /// A server that answers with these, the last one again and again; remembers what it was asked.
@@ -179,4 +180,65 @@ fn phase_of(object: &Value, wanted: &str) -> bool {
 fn is_observed(object: &Value) -> bool {
     let generation = object["metadata"]["generation"].to_string();
     text(object, "/status/observedGeneration") == generation
+}
+
+/// A run of somebody else has the name that a step's run would have: ours takes the next number, and the other is left alone.
+#[tokio::test(start_paused = true)]
+async fn a_foreign_run_of_the_same_name_is_counted_on() {
+    let world = World::new().await;
+    let server = Server::default();
+    server.answers.lock().unwrap().push("{\"ok\": 1}");
+    let metric = json!({"name": "m", "count": 1, "provider": {"web": {"url": "http://h/", "jsonPath": "{$.ok}"}}});
+    let analysis = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate",
+        "metadata": {"name": "t", "namespace": support::NS}, "spec": {"metrics": [metric]}});
+    world.create(&TEMPLATE, analysis).await;
+    let steps = json!([{"setWeight": 50}, {"pause": {}}, {"analysis": {"templates": [{"templateName": "t"}]}}]);
+    let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "a", "namespace": support::NS},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "a"}}, "template": template("a", "i:1"),
+            "strategy": {"canary": {"steps": steps}}}});
+    world.create(&support::ROLLOUT, rollout).await;
+    let running =
+        world.start_with(serinus_decide::decide, &Tap::default(), |options| options.transport = Arc::new(server));
+    world.until(&support::ROLLOUT, "a", 300, |object| phase_of(object, "Healthy")).await;
+    world.patch(&support::ROLLOUT, "a", json!({"spec": {"template": template("a", "i:2")}})).await;
+    let paused = world.until(&support::ROLLOUT, "a", 300, |object| phase_of(object, "Paused")).await;
+    let name = format!("a-{}-2-2", text(&paused, "/status/currentPodHash"));
+    // It belongs to another controller, so no cache of ours shows it.
+    let mut foreign = run(&name, json!({"metrics": [{"name": "other", "provider": {"web": {"url": "http://o/"}}}]}));
+    foreign["metadata"]["labels"] = json!({"argo-rollouts.argoproj.io/controller-instance-id": "other"});
+    let foreign = world.create(&RUN, foreign).await;
+    world.patch_status(&support::ROLLOUT, "a", json!({"status": {"pauseConditions": null}})).await;
+    world.until(&support::ROLLOUT, "a", 600, |object| phase_of(object, "Healthy") && is_observed(object)).await;
+    assert_eq!(phase(&world.look(&RUN, &format!("{name}.1"))), "Successful");
+    assert_eq!(world.look(&RUN, &name), foreign);
+    running.stop().await;
+}
+
+/// A Job whose pod finds no node is waited for five minutes; then its measurement says why, and it is deleted.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_can_not_be_scheduled_is_given_up() {
+    let (world, _, _, running) = world(&[]).await;
+    let pod =
+        json!({"restartPolicy": "Never", "schedulerName": "nobody", "containers": [{"name": "c", "image": "i:1"}]});
+    let metric = json!({"name": "j", "provider": {"job": {"spec": {"template": {"spec": pod}}}}});
+    let created = world.create(&RUN, run("a", json!({"metrics": [metric]}))).await;
+    let name = format!("{}.j.1", text(&created, "/metadata/uid"));
+    let job = world.until(&JOB, &name, 10, |job| job["status"]["active"] == 1).await;
+    let pods = world.look_all(&POD);
+    let pod =
+        pods.iter().find(|pod| text(pod, "/metadata/ownerReferences/0/uid") == text(&job, "/metadata/uid")).unwrap();
+    assert_eq!(text(pod, "/metadata/labels/analysisrun.argoproj.io~1uid"), text(&created, "/metadata/uid"));
+    let unscheduled =
+        json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes fit"});
+    let status = json!({"status": {"phase": "Pending", "conditions": [unscheduled]}});
+    world.patch_status(&POD, text(pod, "/metadata/name"), status).await;
+    let done = world.until(&RUN, "a", 400, |object| phase(object) == "Inconclusive").await;
+    let measurement = &done["status"]["metricResults"][0]["measurements"][0];
+    assert_eq!(text(measurement, "/message"), format!("Job {name}: no node takes its pod: 0/1 nodes fit"));
+    let (began, ended): (Timestamp, Timestamp) =
+        (text(measurement, "/startedAt").parse().unwrap(), text(measurement, "/finishedAt").parse().unwrap());
+    assert!((300..310).contains(&ended.duration_since(began).as_secs()), "{measurement}");
+    world.until(&JOB, &name, 60, Value::is_null).await;
+    assert_eq!(world.look_all(&POD), Vec::<Value>::new());
+    running.stop().await;
 }

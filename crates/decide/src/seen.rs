@@ -31,6 +31,8 @@ pub struct Seen {
     pub runs: Vec<AnalysisRun>,
     /// Experiments that it owns, in no order.
     pub experiments: Vec<Experiment>,
+    /// Names that AnalysisRuns of somebody else have, as far as they were in the way.
+    pub taken_runs: BTreeSet<String>,
     /// What stood in the way when a ReplicaSet was to be created, by name.
     pub in_the_way: BTreeMap<String, ReplicaSet>,
     /// Pods of its ReplicaSets, looked up only when `needs_pods` says so.

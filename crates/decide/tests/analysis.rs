@@ -10,7 +10,7 @@ use serinus_decide::{Act, Guard, Kind, Op};
 use serinus_gocompat::expr::Value;
 use serinus_wire::AnalysisRun;
 use serinus_wire::analysis::{Phase, SecretKeyRef};
-use serinus_wire::k8s::{Job, JobCondition};
+use serinus_wire::k8s::{Job, JobCondition, Pod};
 
 const UID: &str = "5f0c1a0e-7b1a-4f6e-9a63-1b2f4f7d9c11";
 
@@ -233,6 +233,188 @@ fn a_job_decides() {
     let world = world.finish();
     assert_eq!(world.seen.jobs, []);
     assert_eq!(world.seen.run.status.metric_results[0].measurements[0].phase, Phase::Successful);
+}
+
+/// A run with a Job under way, made at the start.
+fn with_job() -> World {
+    let mut world = World::new(json!({"metrics": [job()]}), &[]);
+    world.step();
+    let metadata = &mut world.seen.jobs[0].metadata;
+    metadata.uid = "job-uid".into();
+    metadata.creation_timestamp = Some(serinus_wire::Time(start()));
+    world.seen.jobs[0].status.active = 1;
+    world
+}
+
+fn job() -> Json {
+    json!({"name": "j", "provider": {"job": {"spec": {"template": {"spec": {}}}}}})
+}
+
+fn pod(status: Json) -> Pod {
+    let owner = json!([{"kind": "Job", "name": format!("{UID}.j.1"), "uid": "job-uid", "controller": true}]);
+    let metadata = json!({"name": "p", "creationTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": owner});
+    serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
+}
+
+#[test]
+fn a_job_that_can_not_start_ends_inconclusive_and_is_deleted() {
+    let waiting = |reason: &str| json!({"containerStatuses": [{"name": "c", "state": {"waiting": {"reason": reason, "message": "no such image"}}}]});
+    let unscheduled = json!({"conditions": [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]});
+    let no_image = "the image of container c does not come";
+    // Status of the pod, seconds until it is given up, and why.
+    let table = [
+        (Some(waiting("ErrImagePull")), 0, format!("{no_image}: ErrImagePull: no such image")),
+        (Some(waiting("ImagePullBackOff")), 0, format!("{no_image}: ImagePullBackOff: no such image")),
+        (Some(waiting("InvalidImageName")), 0, format!("{no_image}: InvalidImageName: no such image")),
+        (Some(unscheduled), 300, "no node takes its pod: 0/3 nodes are available".to_string()),
+        (
+            Some(waiting("CreateContainerConfigError")),
+            300,
+            "container c can not be made: CreateContainerConfigError: no such image".to_string(),
+        ),
+        (None, 300, "it has no pod".to_string()),
+    ];
+    for (status, seconds, why) in table {
+        let mut world = with_job();
+        world.seen.jobs[0].status.active = i32::from(status.is_some());
+        world.seen.pods.extend(status.map(pod));
+        if seconds > 0 {
+            let decision = world.look();
+            assert_eq!(decision.plan.wake, Some(start() + SignedDuration::from_secs(seconds)), "{why}");
+            let waits: Vec<_> = decision.plan.report.waits().map(|line| line.text.clone()).collect();
+            assert!(waits.iter().any(|line| line.contains(&why)), "{waits:?}");
+            assert_eq!(world.phase(), Phase::Running);
+            world.now = decision.plan.wake.unwrap();
+        }
+        let world = world.finish();
+        assert_eq!(world.phase(), Phase::Inconclusive, "{why}");
+        let text = format!("Job {UID}.j.1: {why}");
+        assert_eq!(world.seen.run.status.metric_results[0].message, text);
+        assert!(world.message().ends_with(&format!("\"Error Message: {text}\"")), "{}", world.message());
+        assert_eq!(world.seen.jobs, [], "nobody waits for it any more");
+    }
+}
+
+#[test]
+fn a_job_that_gets_on_or_is_held_back_on_purpose_is_waited_for() {
+    let running = json!({"conditions": [{"type": "PodScheduled", "status": "True"}],
+        "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "ContainerCreating"}}}]});
+    let suspended = JobCondition { kind: "Suspended".into(), status: "True".into(), message: String::new() };
+    for held in [false, true] {
+        let mut world = with_job();
+        if held {
+            world.seen.jobs[0].status.active = 0;
+            world.seen.jobs[0].status.conditions.push(suspended.clone());
+        } else {
+            world.seen.pods.push(pod(running.clone()));
+        }
+        world.now += SignedDuration::from_hours(1);
+        assert!(world.look().plan.acts.is_empty());
+        assert_eq!(world.phase(), Phase::Running);
+    }
+}
+
+/// A pass may end after any write: a Job that nobody waits for is found by the next, whatever became of the first.
+#[test]
+fn a_job_is_deleted_even_when_the_pass_that_ended_its_measurement_was_cut_short() {
+    let mut world = with_job();
+    world.seen.run.spec.terminate = true;
+    let decision = decide(&world.seen, world.now);
+    let kinds: Vec<_> = decision.plan.writes().map(|write| write.target.kind).collect();
+    assert_eq!(kinds, [Kind::AnalysisRun, Kind::Job], "the status first");
+    let first = decision.plan.writes().next().unwrap().clone();
+    world.carry_out(first.target.kind, &first.target.name, &first.op);
+    assert_eq!((world.phase(), world.seen.jobs.len()), (Phase::Successful, 1));
+    world.step();
+    assert_eq!(world.seen.jobs, []);
+    assert_eq!(world.seen.run.status.metric_results[0].measurements[0].message, "Metric Terminated");
+}
+
+#[test]
+fn jobs_may_have_a_namespace_of_their_own() {
+    let mut world = World::new(json!({"metrics": [job()]}), &[]);
+    world.seen.job_namespace = "checks".into();
+    let decision = world.look();
+    let write = decision.plan.writes().next().unwrap();
+    let Op::Create(object) = &write.op else { panic!("{write:?}") };
+    assert_eq!((write.target.namespace.as_str(), object["metadata"]["namespace"].as_str()), ("checks", Some("checks")));
+    assert_eq!(object["metadata"].get("ownerReferences"), None, "an owner in another namespace counts as gone");
+    let link = &object["metadata"]["annotations"];
+    assert_eq!(
+        (&link["analysisrun.argoproj.io/name"], &link["analysisrun.argoproj.io/namespace"]),
+        (&json!("r"), &json!("n"))
+    );
+    assert_eq!(world.seen.run.status.metric_results[0].measurements[0].metadata["job-namespace"], "checks");
+}
+
+#[test]
+fn finished_jobs_beyond_those_that_are_kept_are_deleted() {
+    let metric = json!({"name": "j", "count": 4, "interval": "10s", "provider": job()["provider"]});
+    let spec = json!({"metrics": [metric], "measurementRetention": [{"metricName": "j", "limit": 2}]});
+    let mut world = World::new(spec, &[]);
+    for _ in 0..4 {
+        world.step();
+        let last = world.seen.jobs.last_mut().unwrap();
+        last.metadata.creation_timestamp = Some(serinus_wire::Time(world.now));
+        last.metadata.annotations.insert("analysisrun.argoproj.io/metric-name".into(), "j".into());
+        last.status.conditions.push(JobCondition {
+            kind: "Complete".into(),
+            status: "True".into(),
+            message: String::new(),
+        });
+        world.step();
+        world.now += SignedDuration::from_secs(11);
+    }
+    let names: Vec<_> = world.seen.jobs.iter().map(|job| job.metadata.name.clone()).collect();
+    assert_eq!(names, [format!("{UID}.j.3"), format!("{UID}.j.4")]);
+    assert_eq!((world.phase(), world.seen.run.status.metric_results[0].measurements.len()), (Phase::Successful, 2));
+}
+
+/// What can't be measured says why, in the measurement and in the run, and costs no more than a few looks.
+#[test]
+fn what_can_not_be_measured_is_said() {
+    let condition = |text: &str| {
+        let mut metric = web("m");
+        metric["successCondition"] = json!(text);
+        metric
+    };
+    let provider = |provider: Json| json!({"name": "m", "provider": provider});
+    let table = [
+        (condition("result >"), "result >"),
+        (condition("result.x > 1"), "result.x > 1"),
+        (condition("result + 1"), "result + 1"),
+        (provider(json!({"plugin": {"org/check": {"any": 1}}})), "the plugin \"org/check\" is not built in"),
+        (provider(json!({"datadog": {"query": "q"}})), "the metric provider datadog is not supported"),
+    ];
+    for (metric, text) in table {
+        let world = World::new(json!({"metrics": [metric]}), &[1.0; 9]).finish();
+        assert_eq!(world.phase(), Phase::Error, "{text}");
+        assert!(world.message().contains(text), "{}", world.message());
+        let measurements = &world.seen.run.status.metric_results[0].measurements;
+        assert_eq!(measurements.len(), 5, "{text}");
+        assert!(
+            measurements.iter().all(|one| one.phase == Phase::Error && one.message.contains(text)),
+            "{measurements:?}"
+        );
+    }
+}
+
+/// The API server refuses enormous objects; a run must not stand still because of what a server said.
+#[test]
+fn enormous_values_and_messages_are_cut() {
+    let enormous = "ä".repeat(3 << 20);
+    for result in [Ok(Reading { value: enormous.clone(), ..Reading::default() }), Err(enormous)] {
+        let mut world = World::new(json!({"metrics": [web("m")]}), &[]);
+        world.step();
+        world.seen.asked.clear();
+        world.seen.answers.push(Answer { metric: "m".into(), started_at: start(), finished_at: start(), result });
+        world.step();
+        let size = json!(world.seen.run.status).to_string().len();
+        assert!((4_000..40_000).contains(&size), "{size}");
+        let one = &world.seen.run.status.metric_results[0].measurements[0];
+        assert!(one.value.ends_with("ä…") || one.message.ends_with("ä…"));
+    }
 }
 
 #[test]

@@ -310,3 +310,126 @@ fn the_pause_before_a_switch_begins_after_the_analysis() {
     world.run();
     assert_eq!(active(&world), status(&world).current_pod_hash);
 }
+
+/// A metric that nobody here can measure is found before anything is started: the update stays where it is.
+#[test]
+fn a_metric_that_needs_what_is_not_built_in_leaves_everything_as_it_is() {
+    let table = [
+        (json!({"plugin": {"org/check": {"any": "thing"}}}), "metric m: the plugin \"org/check\" is not built in"),
+        (json!({"datadog": {"query": "q"}}), "metric m: the metric provider datadog is not supported"),
+        (json!({"kayenta": {"address": "a"}}), "metric m: the metric provider kayenta is not supported"),
+    ];
+    let analysis = json!({"templates": [{"templateName": "odd"}]});
+    let sites = [
+        (
+            json!({"canary": {"steps": [{"setWeight": 25}, {"analysis": analysis}]}}),
+            "spec.strategy.canary.steps[1].analysis.templates",
+        ),
+        (json!({"canary": {"analysis": analysis}}), "spec.strategy.canary.analysis.templates"),
+        (
+            json!({"blueGreen": {"activeService": "web-active", "prePromotionAnalysis": analysis}}),
+            "spec.strategy.blueGreen.prePromotionAnalysis.templates",
+        ),
+        (
+            json!({"blueGreen": {"activeService": "web-active", "postPromotionAnalysis": analysis}}),
+            "spec.strategy.blueGreen.postPromotionAnalysis.templates",
+        ),
+    ];
+    for (provider, text) in table {
+        for (strategy, path) in &sites {
+            let plain = match strategy.get("canary") {
+                Some(_) => json!({"canary": {"steps": [{"setWeight": 25}, {"pause": {}}]}}),
+                None => json!({"blueGreen": {"activeService": "web-active", "autoPromotionEnabled": false}}),
+            };
+            let spec = json!({"replicas": 4, "selector": {"matchLabels": {"app": "web"}}, "template": template("web:1"), "strategy": plain});
+            let mut world = World::new(spec, &[]);
+            add(&mut world, "odd", json!({"metrics": [{"name": "m", "count": 1, "provider": provider}]}));
+            world.run();
+            world.edit_rollout(&json!({"spec": {"template": template("web:2")}}), false);
+            world.run();
+            assert_eq!(world.phase(), "Paused", "{}", world.plan().report);
+            let traffic = |world: &World| strategy.get("blueGreen").map(|_| world.selected("web-active"));
+            let before = (world.sizes(), traffic(&world));
+            world.edit_rollout(&json!({"spec": {"strategy": strategy}}), false);
+            for write in world.plan().writes() {
+                assert!(write.target.kind == serinus_decide::Kind::Rollout, "{write:?}");
+            }
+            world.run();
+            let message = &world.seen.rollout.status.message;
+            assert!(message.contains(path) && message.contains(text), "{message}");
+            assert_eq!(world.phase(), "Degraded");
+            assert_eq!((world.sizes(), traffic(&world)), before);
+            assert!(world.seen.runs.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_template_that_refers_to_itself_is_taken_once_and_one_that_contradicts_another_is_named() {
+    let metric = |name: &str| json!({"name": name, "count": 1, "provider": {"web": {"url": "http://h/"}}});
+    let mut world = canary(json!({"steps": [{"analysis": {"templates": [{"templateName": "me"}]}}, {"pause": {}}]}));
+    add(
+        &mut world,
+        "me",
+        json!({"metrics": [metric("m")], "templates": [{"templateName": "me"}, {"templateName": "you"}]}),
+    );
+    add(&mut world, "you", json!({"metrics": [metric("n")], "templates": [{"templateName": "me"}]}));
+    world.run();
+    world.edit_rollout(&json!({"spec": {"template": template("web:2")}}), false);
+    world.run();
+    assert_eq!(only(&world).spec.metrics.iter().map(|metric| metric.name.as_str()).collect::<Vec<_>>(), ["m", "n"]);
+
+    let conflicts = [
+        (json!({"metrics": [metric("m")]}), "two metrics have the same name 'm'"),
+        (
+            json!({"metrics": [metric("n")], "args": [{"name": "a", "value": "2"}]}),
+            "Argument 'a' specified multiple times with different values: '1', '2'",
+        ),
+        (
+            json!({"metrics": [metric("n")], "dryRun": [{"metricName": "m"}]}),
+            "two Dry-Run metric rules have the same name 'm'",
+        ),
+        (
+            json!({"metrics": [metric("n")], "measurementRetention": [{"metricName": "m", "limit": 1}]}),
+            "two Measurement Retention metric rules have the same name 'm'",
+        ),
+        (
+            json!({"metrics": [metric("n")], "templates": [{"templateName": "gone"}]}),
+            "AnalysisTemplate 'gone' not found",
+        ),
+    ];
+    for (other, text) in conflicts {
+        let analysis = json!({"templates": [{"templateName": "one"}, {"templateName": "two"}]});
+        let mut world = canary(json!({"steps": [{"analysis": analysis}]}));
+        let one = json!({"metrics": [metric("m")], "args": [{"name": "a", "value": "1"}],
+            "dryRun": [{"metricName": "m"}], "measurementRetention": [{"metricName": "m", "limit": 2}]});
+        add(&mut world, "one", one);
+        add(&mut world, "two", other);
+        world.run();
+        let message = &world.seen.rollout.status.message;
+        assert!(
+            message.contains("spec.strategy.canary.steps[0].analysis.templates") && message.contains(text),
+            "{message}"
+        );
+        assert_eq!(world.phase(), "Degraded");
+    }
+}
+
+/// A run of somebody else has the name: ours gets the next number, and the other one is left alone.
+#[test]
+fn a_name_that_is_taken_is_counted_on() {
+    let mut world = canary(json!({"steps": [{"setWeight": 25}, step(), {"pause": {}}]}));
+    world.run();
+    world.edit_rollout(&json!({"spec": {"template": template("web:2")}}), false);
+    let hash = {
+        let mut trial = updating(json!({"steps": [{"setWeight": 25}, step(), {"pause": {}}]}));
+        trial.run();
+        trial.seen.rollout.status.current_pod_hash.clone()
+    };
+    let base = format!("web-{hash}-2-1");
+    world.seen.taken_runs = [base.clone(), format!("{base}.1")].into();
+    world.run();
+    assert_eq!(only(&world).metadata.name, format!("{base}.2"));
+    end(&mut world, Phase::Successful, "");
+    assert_eq!(world.seen.rollout.status.current_step_index, Some(2));
+}

@@ -192,6 +192,12 @@ pub struct JobStatus {
     /// Conditions: `Complete` or `Failed` when it is over.
     #[serde(deserialize_with = "null_as_default")]
     pub conditions: Vec<JobCondition>,
+    /// Pods that are on their way or run.
+    pub active: i32,
+    /// Pods that ended well.
+    pub succeeded: i32,
+    /// Pods that ended badly.
+    pub failed: i32,
 }
 
 /// One condition of a Job.

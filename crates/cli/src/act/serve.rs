@@ -29,6 +29,7 @@ pub async fn controller(connection: &Connection, args: &ControllerArgs) -> anyho
     if args.namespaced {
         options.scope.namespace = Some(cluster.namespace().to_string());
     }
+    options.scope.job_namespace = job_namespace(|name| std::env::var(name).ok())?;
     options.threads = args.rollout_threads;
     options.resync = Duration::from_secs(args.rollout_resync);
     if args.leader_elect {
@@ -69,6 +70,18 @@ pub async fn controller(connection: &Connection, args: &ControllerArgs) -> anyho
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where the Jobs of metrics run, from the peer's environment variables.
+fn job_namespace(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<String> {
+    const CLUSTER: &str = "ARGO_ROLLOUTS_ANALYSIS_JOB_KUBECONFIG";
+    let elsewhere = variable(CLUSTER).filter(|place| !place.is_empty() && place != "in-cluster");
+    anyhow::ensure!(
+        elsewhere.is_none(),
+        "{CLUSTER} is {:?}: Jobs in another cluster are not supported yet; unset it, or leave the analyses with their present controller",
+        elsewhere.unwrap_or_default()
+    );
+    Ok(variable("ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE").unwrap_or_default())
+}
+
 /// Who is let in to the updates: Keel's environment variables. An empty one counts as absent.
 fn doors(variable: impl Fn(&str) -> Option<String>) -> serinus_serve::Options {
     let text = |name: &str| variable(name).unwrap_or_default();
@@ -89,6 +102,18 @@ fn doors(variable: impl Fn(&str) -> Option<String>) -> serinus_serve::Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_jobs_run_comes_from_the_peers_variables() {
+        let set = |wanted: &'static str, value: &'static str| {
+            job_namespace(move |name| (name == wanted).then(|| value.to_string())).map_err(|error| error.to_string())
+        };
+        assert_eq!(set("OTHER", "x").as_deref(), Ok(""));
+        assert_eq!(set("ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE", "checks").as_deref(), Ok("checks"));
+        assert_eq!(set("ARGO_ROLLOUTS_ANALYSIS_JOB_KUBECONFIG", "in-cluster").as_deref(), Ok(""));
+        let refused = set("ARGO_ROLLOUTS_ANALYSIS_JOB_KUBECONFIG", "/etc/other").unwrap_err();
+        assert!(refused.contains("/etc/other") && refused.contains("unset it"), "{refused}");
+    }
 
     #[test]
     fn who_is_let_in_comes_from_keels_variables() {

@@ -2,9 +2,10 @@
 
 use super::look::Look;
 use super::measure::count;
+use super::stuck::stuck;
 use crate::plan::{Kind, Op, Verdict};
 use serde_json::{Value, json};
-use serinus_wire::analysis::{JobMetric, Measurement, Metric, MetricResult, Phase};
+use serinus_wire::analysis::{AnalysisRunStatus, JobMetric, Measurement, Metric, MetricResult, Phase};
 use serinus_wire::k8s::Job;
 use serinus_wire::keys;
 use std::collections::BTreeMap;
@@ -26,14 +27,16 @@ fn name(uid: &str, metric: &str, result: Option<&MetricResult>) -> String {
 
 /// Starts a measurement: creates the Job unless it is there already, and notes it down.
 pub fn start(look: &mut Look<'_>, metric: &Metric, wanted: &JobMetric) {
-    let run = &look.seen.run.metadata;
+    let seen = look.seen;
+    let run = &seen.run.metadata;
+    let place = if seen.job_namespace.is_empty() { &run.namespace } else { &seen.job_namespace };
     let name = name(&run.uid, &metric.name, look.result(&metric.name));
     // A pass that was cut short may have made it.
-    if !look.seen.jobs.iter().any(|job| job.metadata.name == name) {
-        let object = object(look, metric, wanted, &name);
-        look.create(Kind::Job, &name, object);
+    if !seen.jobs.iter().any(|job| job.metadata.name == name) {
+        let object = object(look, metric, wanted, place, &name);
+        look.create(Kind::Job, place, &name, object);
     }
-    let metadata = BTreeMap::from([(NAME.to_string(), name.clone()), (NAMESPACE.to_string(), run.namespace.clone())]);
+    let metadata = BTreeMap::from([(NAME.to_string(), name.clone()), (NAMESPACE.to_string(), place.clone())]);
     let started_at = Some(look.wire_now());
     look.change(&metric.name, |result| {
         result.measurements.push(Measurement { phase: Phase::Running, started_at, metadata, ..Measurement::default() });
@@ -41,7 +44,7 @@ pub fn start(look: &mut Look<'_>, metric: &Metric, wanted: &JobMetric) {
     look.report("measure", Verdict::Waits, format!("metric {:?}: waits for Job {name}", metric.name));
 }
 
-fn object(look: &Look<'_>, metric: &Metric, wanted: &JobMetric, name: &str) -> Value {
+fn object(look: &Look<'_>, metric: &Metric, wanted: &JobMetric, place: &str, name: &str) -> Value {
     let run = &look.seen.run.metadata;
     let given = wanted.metadata.clone().unwrap_or_default();
     let mut labels = given.labels.unwrap_or_default();
@@ -57,52 +60,70 @@ fn object(look: &Look<'_>, metric: &Metric, wanted: &JobMetric, name: &str) -> V
         }
         spec["template"]["metadata"]["labels"][keys::JOB_RUN_UID] = json!(run.uid);
     }
-    json!({
+    let mut object = json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {
-            "name": name,
-            "namespace": run.namespace,
-            "labels": labels,
-            "annotations": annotations,
-            "ownerReferences": [{
-                "apiVersion": keys::API_VERSION, "kind": "AnalysisRun", "name": run.name, "uid": run.uid,
-                "controller": true, "blockOwnerDeletion": true,
-            }],
-        },
+        "metadata": {"name": name, "namespace": place, "labels": labels, "annotations": annotations},
         "spec": spec,
-    })
+    });
+    // An owner in another namespace counts as one that is gone.
+    if place == run.namespace {
+        object["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": keys::API_VERSION, "kind": "AnalysisRun", "name": run.name, "uid": run.uid,
+            "controller": true, "blockOwnerDeletion": true,
+        }]);
+    }
+    object
 }
 
 /// The Job of the measurement that is under way.
-fn under_way(look: &Look<'_>, metric: &Metric) -> Option<String> {
-    let last = look.result(&metric.name)?.measurements.last().filter(|last| !last.phase.is_completed())?;
-    last.metadata.get(NAME).cloned()
+fn under_way(result: &MetricResult) -> Option<&String> {
+    result.measurements.last().filter(|last| !last.phase.is_completed())?.metadata.get(NAME)
 }
 
-/// Ends the measurement whose Job is done.
+/// Ends the measurement whose Job is done, is gone, or has a pod that will not start.
 pub fn follow(look: &mut Look<'_>, metric: &Metric) {
-    let Some(name) = under_way(look, metric) else { return };
-    let job = look.seen.jobs.iter().find(|job| job.metadata.name == name);
-    let (phase, message) = match job.map(outcome) {
-        Some(Some(outcome)) => outcome,
-        Some(None) => {
-            look.report("measure", Verdict::Waits, format!("metric {:?}: waits for Job {name}", metric.name));
-            return;
-        }
-        None => (Phase::Error, format!("jobs.batch \"{name}\" not found")),
+    let seen = look.seen;
+    let Some(name) = look.result(&metric.name).and_then(under_way).cloned() else { return };
+    let Some(job) = seen.jobs.iter().find(|job| job.metadata.name == name) else {
+        return finish(look, metric, Phase::Error, format!("jobs.batch \"{name}\" not found"));
     };
-    finish(look, metric, phase, message);
+    if let Some((phase, message)) = outcome(job) {
+        return finish(look, metric, phase, message);
+    }
+    match stuck(seen, job) {
+        Some(stuck) if stuck.until <= look.now => {
+            finish(look, metric, Phase::Inconclusive, format!("Job {name}: {}", stuck.why));
+        }
+        Some(stuck) => {
+            look.wake_at(stuck.until);
+            look.report("measure", Verdict::Waits, format!("metric {:?}: Job {name}: {}", metric.name, stuck.why));
+        }
+        None => look.report("measure", Verdict::Waits, format!("metric {:?}: waits for Job {name}", metric.name)),
+    }
 }
 
-/// Takes the Job of a measurement under way down. What did not fail until then counts as good, as with the peer.
+/// Ends a measurement under way; its Job goes with the others that nobody waits for. What did not fail until then counts as
+/// good, as with the peer.
 pub fn terminate(look: &mut Look<'_>, metric: &Metric) {
-    let Some(name) = under_way(look, metric) else { return };
-    let seen = look.seen;
-    if let Some(job) = seen.jobs.iter().find(|job| job.metadata.name == name) {
-        look.write(Kind::Job, &job.metadata, Op::Delete);
+    if look.result(&metric.name).and_then(under_way).is_some() {
+        finish(look, metric, Phase::Successful, "Metric Terminated".to_string());
     }
-    finish(look, metric, Phase::Successful, "Metric Terminated".to_string());
+}
+
+/// Deletes the Jobs under way that no measurement of `status` waits for: those of measurements that were ended, and of a run
+/// that is over. It follows from what is there, so a pass that was cut short is made up for by the next.
+pub fn sweep(look: &mut Look<'_>, status: &AnalysisRunStatus) {
+    let seen = look.seen;
+    let over = status.phase.is_some_and(Phase::is_completed);
+    let waited = |name: &String| !over && status.metric_results.iter().filter_map(under_way).any(|known| known == name);
+    for job in seen.jobs.iter().filter(|job| outcome(job).is_none() && job.metadata.deletion_timestamp.is_none()) {
+        if !waited(&job.metadata.name) {
+            look.write(Kind::Job, &job.metadata, Op::Delete);
+            let text = format!("nobody waits for Job {} any more: deleted", job.metadata.name);
+            look.report("measure", Verdict::Acts, text);
+        }
+    }
 }
 
 fn finish(look: &mut Look<'_>, metric: &Metric, phase: Phase, message: String) {

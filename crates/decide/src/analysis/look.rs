@@ -76,8 +76,8 @@ impl<'a> Look<'a> {
         self.plan.acts.push(Act::Write(Write { target, guard, op }));
     }
     /// Adds the creation of an object that must not exist.
-    pub fn create(&mut self, kind: Kind, name: &str, object: Value) {
-        let target = Target { kind, namespace: self.seen.run.metadata.namespace.clone(), name: name.to_string() };
+    pub fn create(&mut self, kind: Kind, namespace: &str, name: &str, object: Value) {
+        let target = Target { kind, namespace: namespace.to_string(), name: name.to_string() };
         self.plan.acts.push(Act::Write(Write { target, guard: Guard::Absent, op: Op::Create(object) }));
     }
 

@@ -3,7 +3,7 @@
 use super::look::Look;
 use super::resolve::{Prepared, with_secrets};
 use super::seen::{Answer, Ask};
-use super::{assess, job};
+use super::{assess, built_in, job};
 use crate::plan::Verdict;
 use jiff::{SignedDuration, Timestamp};
 use serinus_gocompat::duration;
@@ -13,6 +13,11 @@ use serinus_wire::analysis::{Measurement, Metric, MetricResult, Phase};
 
 /// Pause after an error, whatever the interval is.
 const AFTER_ERROR: SignedDuration = SignedDuration::from_secs(10);
+
+/// Longest value that a status keeps of a measurement, in bytes.
+const LONGEST_VALUE: usize = 16 * 1024;
+/// Longest message, in bytes.
+const LONGEST_TEXT: usize = 4 * 1024;
 
 /// Takes the answers in that came back, and looks after the Jobs.
 pub fn take_in(look: &mut Look<'_>, prepared: &Prepared) {
@@ -42,8 +47,10 @@ fn measurement(metric: &Metric, answer: &Answer, prepared: &Prepared) -> Measure
         ..Measurement::default()
     };
     let judged = answer.result.as_ref().map_err(Clone::clone).and_then(|reading| {
-        measurement.value = prepared.without_secrets(&reading.value);
-        measurement.metadata = reading.metadata.clone();
+        measurement.value = cut(prepared.without_secrets(&reading.value), LONGEST_VALUE);
+        let metadata = reading.metadata.iter();
+        let metadata = metadata.map(|(key, text)| (key.clone(), cut(prepared.without_secrets(text), LONGEST_TEXT)));
+        measurement.metadata = metadata.collect();
         expr::judge(&metric.success_condition, &metric.failure_condition, &reading.result, answer.finished_at)
     });
     measurement.phase = match judged {
@@ -51,11 +58,22 @@ fn measurement(metric: &Metric, answer: &Answer, prepared: &Prepared) -> Measure
         Ok(Judged::Failed) => Phase::Failed,
         Ok(Judged::Inconclusive) => Phase::Inconclusive,
         Err(message) => {
-            measurement.message = prepared.without_secrets(&message);
+            measurement.message = cut(prepared.without_secrets(&message), LONGEST_TEXT);
             Phase::Error
         }
     };
     measurement
+}
+
+/// A text that fits into a status; a longer one ends in an ellipsis. The API server would not take an enormous one, and the
+/// run would stand still.
+fn cut(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// Counts the last measurement, which is done.
@@ -155,9 +173,8 @@ fn start(look: &mut Look<'_>, metric: &Metric) {
     if let Some(wanted) = &filled.provider.job {
         return job::start(look, metric, wanted);
     }
-    if !(filled.provider.web.is_some() || filled.provider.prometheus.is_some()) {
-        let name = filled.provider.names().first().copied().unwrap_or_default().to_string();
-        return fail(look, metric, &format!("the metric provider {name} is not supported by this version of Serinus"));
+    if let Err(message) = built_in(&filled.provider) {
+        return fail(look, metric, &message);
     }
     look.report("measure", Verdict::Waits, format!("metric {:?}: asks its provider", metric.name));
     look.asks.push(Ask { metric: metric.name.clone(), provider: filled.provider });

@@ -9,11 +9,14 @@ mod job;
 mod limits;
 mod look;
 mod measure;
+mod provider;
 mod resolve;
 mod rules;
 mod seen;
+mod stuck;
 mod valid;
 
+pub use provider::built_in;
 pub use resolve::secrets;
 pub use seen::{Answer, Ask, Decision, Job, Reading, Seen};
 pub use valid::metric_count;
@@ -42,6 +45,7 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
 fn outlive(look: &mut Look<'_>, phase: Phase) {
     look.report("run", Verdict::Done, format!("the run is over: {phase}"));
     let run = &look.seen.run;
+    job::sweep(look, &run.status);
     let Some((ended, seconds)) = run.status.completed_at.zip(lifetime(run, phase)) else { return };
     // Strictly later: a second that has begun is not over.
     let at = ended.0.saturating_add(SignedDuration::from_secs(i64::from(seconds) + 1)).unwrap_or(Timestamp::MAX);
@@ -75,6 +79,8 @@ fn under_way(look: &mut Look<'_>) {
     if let Some(patch) = crate::status::difference(&as_json(&look.seen.run), &json!(look.status)) {
         look.write_run(Op::Patch(json!({"status": patch})));
     }
+    let status = look.status.clone();
+    job::sweep(look, &status);
 }
 
 fn as_json(run: &AnalysisRun) -> serde_json::Value {

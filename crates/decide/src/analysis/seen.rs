@@ -17,6 +17,10 @@ pub struct Seen {
     pub secrets: BTreeMap<SecretKeyRef, String>,
     /// Jobs with the run's uid in their label, in no order.
     pub jobs: Vec<Job>,
+    /// Pods of those Jobs, in no order.
+    pub pods: Vec<k8s::Pod>,
+    /// Namespace that Jobs are made in; empty: the run's.
+    pub job_namespace: String,
     /// Measurements that came back and are not in the status yet.
     pub answers: Vec<Answer>,
     /// Metrics that are being measured at this moment.

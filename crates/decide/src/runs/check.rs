@@ -1,7 +1,7 @@
 //! Whether the templates that a Rollout names can make its runs (spec 1.7, 9), in the words of Argo Rollouts.
 
 use super::args::{Hashes, resolve};
-use crate::analysis::metric_count;
+use crate::analysis::{built_in, metric_count};
 use crate::seen::Seen;
 use crate::templates::{Caller, Library, Trouble, kind, merge, run_spec};
 use serde_json::json;
@@ -69,6 +69,13 @@ impl Checker<'_> {
             }
             Err(Trouble::Merge(text)) => return Some(wrong(all, text)),
         };
+        let metrics = found.iter().flat_map(|template| &template.spec.metrics);
+        if let Some((metric, text)) =
+            metrics.filter_map(|metric| Some((metric, built_in(&metric.provider).err()?))).next()
+        {
+            let finding = Finding::forbidden(path, format!("metric {}: {text}", metric.name));
+            return Some(finding.hint("use web, prometheus or job, or leave this Rollout with its present controller"));
+        }
         if must_end && let Some(finding) = self.endless(path, &analysis.templates) {
             return Some(finding);
         }

@@ -23,18 +23,23 @@ pub fn run(pass: &mut Pass<'_>, site: Site, analysis: &RolloutAnalysis) -> Resul
     let base = format!("{}-{hash}-{revision}{}", pass.rollout.metadata.name, site.suffix());
     let mut name = base.clone();
     let mut number = 0;
-    while let Some(there) = pass.seen.runs.iter().find(|run| run.metadata.name == name) {
-        let mine = own(pass).any(|run| run.metadata.name == name);
-        if mine && can_be_reused(there, &spec) {
-            return Ok(name);
+    loop {
+        match own(pass).find(|run| run.metadata.name == name) {
+            Some(there) if can_be_reused(there, &spec) => return Ok(name),
+            None if !is_taken(pass, &name) => break,
+            Some(_) | None => number += 1,
         }
-        number += 1;
         name = format!("{base}.{number}");
     }
     let object = object(pass, site, analysis, &name, &spec, &hash, revision);
     pass.create(Kind::AnalysisRun, &name, object);
     pass.report("analysis", Verdict::Acts, format!("run {name} is started"));
     Ok(name)
+}
+
+/// Whether a run of somebody else has the name.
+fn is_taken(pass: &Pass<'_>, name: &str) -> bool {
+    pass.seen.taken_runs.contains(name) || pass.seen.runs.iter().any(|run| run.metadata.name == name)
 }
 
 fn spec(pass: &Pass<'_>, analysis: &RolloutAnalysis) -> Result<AnalysisRunSpec, String> {

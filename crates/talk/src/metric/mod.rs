@@ -1,5 +1,6 @@
 //! Metric providers: what is asked of a server, and what its answer means. Who sends the request is somebody else's business.
 
+pub mod oauth2;
 pub mod prometheus;
 pub mod web;
 
@@ -51,12 +52,10 @@ fn headers(given: &[Header]) -> Vec<(String, String)> {
     given.iter().map(|header| (header.key.clone(), header.value.clone())).collect()
 }
 
-/// Adds what proves who asks.
+/// Adds what proves who asks, as far as nobody else must be asked for it: [`oauth2`] needs a token first.
 fn authenticate(request: &mut Request, given: Option<&Authentication>) -> Result<(), String> {
     let Some(given) = given else { return Ok(()) };
-    if given.oauth2.as_ref().is_some_and(|oauth| !oauth.token_url.is_empty()) {
-        return Err("authentication.oauth2 is not supported by this version of Serinus".to_string());
-    }
+    oauth2::wanted(Some(given))?;
     if let Some(basic) = &given.basic_auth {
         if basic.username.is_empty() || basic.password.is_empty() {
             return Err("authentication.basicAuth needs both username and password".to_string());

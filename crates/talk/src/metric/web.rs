@@ -121,7 +121,7 @@ mod tests {
                     authentication: Some(Authentication { oauth2: Some(oauth), ..Authentication::default() }),
                     ..web()
                 },
-                "authentication.oauth2 is not supported by this version of Serinus",
+                "authentication.oauth2 needs both clientId and clientSecret",
             ),
         ];
         for (web, error) in table {
