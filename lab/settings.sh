@@ -32,6 +32,8 @@ ENVOY_ADMIN_PORT=$((LAB_PORT + 17))
 KWOK_PORT=$((LAB_PORT + 18))
 ARGO_METRICS_PORT=$((LAB_PORT + 19))
 ARGO_HEALTH_PORT=$((LAB_PORT + 20))
+PROMETHEUS_PORT=${PROMETHEUS_PORT:-$((LAB_PORT + 21))}
+INGRESS_METRICS_PORT=$((LAB_PORT + 22))
 
 # Two labs with the same Service range do not disturb each other: only the one with real pods programs the machine's iptables.
 SERVICE_RANGE=10.96.0.0/16
@@ -43,4 +45,4 @@ HOST_IP=${HOST_IP:-127.0.0.1}
 export GOSUMDB=off CGO_ENABLED=0
 
 PATH=$TOOLS/kubectl-$KUBECTL:$TOOLS/kubernetes-$KUBERNETES:$TOOLS/etcd-$ETCD:$TOOLS/kwok-$KWOK:$TOOLS/contour-$CONTOUR:$PATH
-PATH=$TOOLS/envoy-$ENVOY:$TOOLS/traefik-$TRAEFIK:$TOOLS/helm-$HELM:$TOOLS/argo-$ARGO:$PATH
+PATH=$TOOLS/envoy-$ENVOY:$TOOLS/traefik-$TRAEFIK:$TOOLS/helm-$HELM:$TOOLS/argo-$ARGO:$TOOLS/prometheus-$PROMETHEUS:$PATH

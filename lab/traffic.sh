@@ -5,13 +5,26 @@
 ingress() {
   alive apiserver > /dev/null || die "the control plane of $LAB_NAME is not up; run: lab up"
   ! alive traefik > /dev/null || return 0
-  free_ports "$INGRESS_PORT=Traefik"
+  free_ports "$INGRESS_PORT=Traefik" "$INGRESS_METRICS_PORT=the metrics of Traefik"
   k apply -f - > /dev/null << 'EOC'
 {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "nginx"}, "spec": {"controller": "k8s.io/ingress-nginx"}}
 EOC
   KUBECONFIG=$ADMIN start traefik traefik --entrypoints.web.address="127.0.0.1:$INGRESS_PORT" --ping=true --ping.entrypoint=web \
+    --entrypoints.metrics.address="127.0.0.1:$INGRESS_METRICS_PORT" --metrics.prometheus.entryPoint=metrics --metrics.prometheus.addServicesLabels=true \
     --providers.kubernetesIngressNGINX=true --providers.kubernetesIngressNGINX.httpEntryPoint=web --log.level=WARN
   ready traefik curl -sf "http://127.0.0.1:$INGRESS_PORT/ping"
+}
+
+# Prometheus on http://127.0.0.1:$PROMETHEUS_PORT, which asks the ingress data plane every second how much it has sent to whom.
+prometheus() {
+  ! alive prometheus > /dev/null || return 0
+  free_ports "$PROMETHEUS_PORT=Prometheus"
+  mkdir -p "$RUN/log"
+  build prometheus
+  printf 'global: {scrape_interval: 1s}\nscrape_configs: [{job_name: ingress, static_configs: [{targets: ["127.0.0.1:%s"]}]}]\n' "$INGRESS_METRICS_PORT" > "$RUN/prometheus.yaml"
+  start prometheus prometheus --config.file="$RUN/prometheus.yaml" --storage.tsdb.path="$RUN/prometheus" --web.listen-address="127.0.0.1:$PROMETHEUS_PORT" \
+    --storage.tsdb.retention.time=1h --log.level=warn
+  ready prometheus curl -sf "http://127.0.0.1:$PROMETHEUS_PORT/-/ready"
 }
 
 # Gateway `edge` in namespace `edge`, open to routes from everywhere, on http://127.0.0.1:$EDGE_PORT.

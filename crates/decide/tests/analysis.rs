@@ -473,6 +473,53 @@ fn a_running_controller_says_the_same_of_bad_specs() {
     assert!(looked_at >= 10);
 }
 
+/// The rules of a run that the vectors above leave out.
+#[test]
+fn each_rule_of_a_run_has_its_text() {
+    let with = |fields: Json| {
+        let mut metric = web("m");
+        merge(&mut metric, &fields);
+        json!({"metrics": [metric]})
+    };
+    let ruled = |field: &str, pattern: &str| {
+        let mut spec = json!({"metrics": [web("m")]});
+        spec[field] = json!([{"metricName": pattern, "limit": 1}]);
+        spec
+    };
+    let table = [
+        (json!({"metrics": []}), "no metrics specified"),
+        (with(json!({"consecutiveSuccessLimit": -1})), "metrics[0]: consecutiveSuccessLimit must be >= 0"),
+        (with(json!({"inconclusiveLimit": -1})), "metrics[0]: inconclusiveLimit must be >= 0"),
+        (
+            with(json!({"count": 3, "interval": "1s", "failureLimit": 2, "consecutiveSuccessLimit": 2})),
+            "metrics[0]: count (3) must be >= failureLimit + consecutiveSuccessLimit (2 + 2) if both >= 0",
+        ),
+        (
+            with(json!({"count": 1, "failureLimit": -1, "consecutiveSuccessLimit": 2})),
+            "metrics[0]: count (1) must be >= consecutiveSuccessLimit (2)",
+        ),
+        (with(json!({"count": 1, "inconclusiveLimit": 2})), "metrics[0]: count (1) must be >= inconclusiveLimit (2)"),
+        (
+            with(json!({"initialDelay": "soon"})),
+            "metrics[0]: invalid startDelay string: time: invalid duration \"soon\"",
+        ),
+        (ruled("dryRun", "other"), "dryRun[0]: Rule didn't match any metric name(s)"),
+        (ruled("measurementRetention", "other"), "measurementRetention[0]: Rule didn't match any metric name(s)"),
+        (ruled("dryRun", "("), "dryRun[0]: "),
+    ];
+    for (mut spec, text) in table {
+        if let Some(rules) = spec.get_mut("dryRun").and_then(Json::as_array_mut) {
+            rules[0].as_object_mut().unwrap().shift_remove("limit");
+        }
+        let world = World::new(spec, &[1.0]).finish();
+        assert_eq!(world.phase(), Phase::Error, "{text}");
+        let text = format!("Analysis spec invalid: {text}");
+        assert!(world.message().starts_with(&text), "{} is not {text}", world.message());
+        assert!(world.measured.is_empty() && world.seen.jobs.is_empty(), "nothing is measured: {text}");
+        assert_eq!(world.events, ["AnalysisRunError"]);
+    }
+}
+
 fn metrics() -> impl Strategy<Value = Json> {
     let metric = (0..4_i64, -1..3_i64, 0..2_i64, 0..3_i64, 0..3_i64, any::<bool>(), any::<bool>(), any::<bool>());
     proptest::collection::vec(metric, 1..3).prop_map(|metrics| {
