@@ -105,7 +105,9 @@ fn comparable(kind: Kind, object: &Value) -> Value {
         Kind::AnalysisRun => analysis_run(object),
         Kind::Event => {
             let told = format!("{} {}: {}", text(&object["type"]), text(&object["reason"]), text(&object["message"]));
-            json!({"about": object["involvedObject"]["name"], "told": told})
+            let at = [&object["lastTimestamp"], &object["series"]["lastObservedTime"], &object["eventTime"]];
+            let at = at.into_iter().find(|at| at.is_string()).unwrap_or(&Value::Null);
+            json!({"about": object["involvedObject"]["name"], "told": told, "at": at})
         }
     }
 }

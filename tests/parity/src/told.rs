@@ -16,17 +16,34 @@ pub type Told = BTreeMap<String, Vec<String>>;
 /// Longer than one pass, shorter than an act.
 const MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
+/// An event, the object that it is about, and when it was told.
+type Event = (Timestamp, (String, String));
+
 /// As they were recorded in the cluster.
 pub fn recorded(entries: &[Entry]) -> Vec<(String, String)> {
     let events = entries.iter().filter(|entry| entry.kind == Kind::Event).filter_map(|entry| entry.view.as_ref());
-    events.map(|view| (text(&view["about"]).to_owned(), text(&view["told"]).to_owned())).collect()
+    let event = |view: &Value| {
+        let at = text(&view["at"]).parse().unwrap_or(Timestamp::MIN);
+        (at, (text(&view["about"]).to_owned(), text(&view["told"]).to_owned()))
+    };
+    once(events.map(event))
+}
+
+/// What is told twice in a row within a moment comes from a pass over a stale cache, or from one that ended before it was written down.
+fn once(events: impl Iterator<Item = Event>) -> Vec<(String, String)> {
+    let mut out: Vec<Event> = Vec::new();
+    for (at, event) in events {
+        match out.last_mut() {
+            Some((before, last)) if *last == event && at.duration_since(*before) <= MOMENT => *before = at,
+            _ => out.push((at, event)),
+        }
+    }
+    out.into_iter().map(|(_, event)| event).collect()
 }
 
 /// As the Argo controller's log tells them, by scenario. In the cluster it leaves out those after the first 25 of an object within five minutes.
-/// What it tells twice in a row within a moment comes from a pass over a stale cache.
 pub fn logged(log: &str) -> BTreeMap<String, Vec<(String, String)>> {
-    let mut all: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    let mut last: BTreeMap<String, (Timestamp, (String, String))> = BTreeMap::new();
+    let mut all: BTreeMap<String, Vec<Event>> = BTreeMap::new();
     for fields in log.lines().filter(|line| line.contains(" event_reason=")).map(fields) {
         let get = |key: &str| fields.get(key).map_or("", String::as_str);
         let about = ["rollout", "analysisrun", "experiment"].map(get).into_iter().find(|name| !name.is_empty());
@@ -34,14 +51,9 @@ pub fn logged(log: &str) -> BTreeMap<String, Vec<(String, String)>> {
         let kind = if get("level") == "info" { "Normal" } else { "Warning" };
         let told = format!("{kind} {}: {}", get("event_reason"), get("msg"));
         let (at, event) = (get("time").parse().unwrap_or(Timestamp::MIN), (about.to_owned(), told));
-        let again =
-            last.get(scenario).is_some_and(|(before, told)| *told == event && at.duration_since(*before) <= MOMENT);
-        last.insert(scenario.to_owned(), (at, event.clone()));
-        if !again {
-            all.entry(scenario.to_owned()).or_default().push(event);
-        }
+        all.entry(scenario.to_owned()).or_default().push((at, event));
     }
-    all
+    all.into_iter().map(|(scenario, events)| (scenario, once(events.into_iter()))).collect()
 }
 
 /// The fields of a line of `key=value`, where a value is a word or a text in quotes.
@@ -82,18 +94,27 @@ pub fn common(strategy: Strategy, events: &[(String, String)], scenario: &str, h
 
 const SCALED: &str = "Normal ScalingReplicaSet: ";
 
-/// How sizes follow availability is chance with a basic canary: of the scalings of a ReplicaSet in one direction, with nothing but scalings in between,
-/// one is left, and they stand in the order of their texts.
+/// How sizes follow availability is chance with a basic canary: of the scalings of a ReplicaSet in one direction the first is left, with the size that
+/// the last led to; those that stand side by side have the order of their texts.
 fn turns(events: &[String]) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    for row in events.chunk_by(|a, b| a.starts_with(SCALED) == b.starts_with(SCALED)) {
-        let mut ways: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
-        for (what, from, to) in row.iter().filter_map(|event| scaling(event)) {
-            ways.entry(what).and_modify(|way| way.1 = to).or_insert((from, to));
+    let mut last: BTreeMap<String, usize> = BTreeMap::new();
+    for event in events {
+        let Some((what, _, to)) = scaling(event) else {
+            out.push(event.clone());
+            continue;
+        };
+        let set = what.replace("Scaled up", "").replace("Scaled down", "");
+        let before = last.get(&set).copied().filter(|at| scaling(&out[*at]).is_some_and(|(way, _, _)| way == what));
+        if let Some(at) = before {
+            let merged = scaling(&out[at]).map(|(what, from, _)| format!("{what} from {from} to {to}"));
+            out[at] = merged.unwrap_or_default();
+        } else {
+            last.insert(set, out.len());
+            out.push(event.clone());
         }
-        out.extend(ways.into_iter().map(|(what, (from, to))| format!("{what} from {from} to {to}")));
-        out.extend(row.iter().filter(|event| scaling(event).is_none()).cloned());
     }
+    out.chunk_by_mut(|a, b| a.starts_with(SCALED) && b.starts_with(SCALED)).for_each(<[String]>::sort);
     out
 }
 
@@ -135,10 +156,9 @@ time="2026-11-24T16:53:39Z" level=info msg=Done event_reason=AnalysisRunSuccessf
             scaled("down ReplicaSet a from 1 to 0"),
         ];
         let wanted = [
-            scaled("down ReplicaSet a from 4 to 1"),
+            scaled("down ReplicaSet a from 4 to 0"),
             scaled("up ReplicaSet b from 0 to 1"),
             "Normal RolloutCompleted: x".to_owned(),
-            scaled("down ReplicaSet a from 1 to 0"),
         ];
         assert_eq!(turns(&events), wanted);
     }

@@ -3,8 +3,11 @@
 use super::{Rule, Seen};
 
 /// All of them.
-pub const RULES: &[Rule] =
-    &[("a run whose first measurement is under way is Running", running_first), ("a failed Job says why", job_message)];
+pub const RULES: &[Rule] = &[
+    ("a run whose first measurement is under way is Running", running_first),
+    ("a failed Job says why", job_message),
+    ("metrics are done side by side: which one ends first is chance", side_by_side),
+];
 
 /// Argo measures in its first pass over a run, before it has a phase.
 fn running_first(seen: &Seen<'_>) -> bool {
@@ -16,6 +19,10 @@ fn running_first(seen: &Seen<'_>) -> bool {
     let before = |event: &str, phase: &str| event.ends_with(&format!(" Previous: '{phase}'"));
     let ended = (argo == "-" && before(ours, "Running")) || (ours == "-" && before(argo, ""));
     seen.part() == "events" && seen.tells(&["AnalysisRun"]) && (running || ended)
+}
+
+fn side_by_side(seen: &Seen<'_>) -> bool {
+    seen.part().starts_with("place among the events of R-<") && seen.difference.argo.contains(" Metric")
 }
 
 fn job_message(seen: &Seen<'_>) -> bool {

@@ -12,6 +12,7 @@ pub const RULES: &[Rule] = &[
     ("an aborted update is scaled in full while its pods wait for their end", aborted_and_scaled),
     ("without a delay the old set goes when nobody sends to it any more", without_delay),
     ("`dynamicStableScale` with an abort delay does not wait for itself", waits_for_itself),
+    ("the weight follows the pods of the stable set as they come, which is chance", follows_pods),
     ("a canary without a single available pod has no weight", without_pods),
     ("weight rises when the endpoints are there: a fast way back is over before", not_reached),
 ];
@@ -126,6 +127,20 @@ fn waits_for_itself(seen: &Seen<'_>) -> bool {
     title.starts_with("options/dynamic stable,abort delay 15/")
         && seen.after(|act| *act == Act::Abort)
         && (seen.within(&parts) || seen.tells(&events))
+}
+
+/// With `dynamicStableScale` on the way back: the same ends, and no turn between them.
+fn follows_pods(seen: &Seen<'_>) -> bool {
+    let numbers =
+        |course: &str| course.split(" → ").map(str::parse).collect::<Result<Vec<i32>, _>>().unwrap_or_default();
+    let (argo, ours) = (numbers(&seen.difference.argo), numbers(&seen.difference.ours));
+    let falls = |course: &[i32]| course.len() > 1 && course.is_sorted_by(|a, b| a > b);
+    let ends = argo.first() == ours.first() && argo.last() == ours.last();
+    let course = seen.within(&["course of Ingress R-R-front-canary weight", "course of Rollout R weight"]);
+    let told = seen.tells(&["PatchingCanaryIngress:", "TrafficWeightUpdated: Traffic weight updated from"]);
+    seen.scenario.title.starts_with("options/dynamic stable/")
+        && seen.plays(&["/undo", "/abort"])
+        && ((course && ends && falls(&argo) && falls(&ours)) || told)
 }
 
 fn without_pods(seen: &Seen<'_>) -> bool {
