@@ -46,7 +46,7 @@ impl Stage {
             self.make(&object).await?;
         }
         self.go(state, name, &state.way).await?;
-        if state.late.is_empty() { self.arrive(state, name).await } else { self.calm(name).await }
+        if state.late.is_empty() { self.arrive(state, name).await } else { self.calm(name, QUIET).await }
     }
 
     /// Goes the last part of the way.
@@ -60,7 +60,7 @@ impl Stage {
 
     async fn arrive(&self, state: &State, name: &str) -> Result<()> {
         self.look("the state", name, state.at).await?;
-        self.calm(name).await?;
+        self.calm(name, QUIET).await?;
         self.look("the state, still", name, state.at).await
     }
 
@@ -71,7 +71,7 @@ impl Stage {
     pub async fn end(&self, state: &State, name: &str) -> Result<()> {
         self.go(state, name, &state.then).await?;
         self.look("the end", name, state.end).await?;
-        self.calm(name).await?;
+        self.calm(name, QUIET).await?;
         self.look("the end, still", name, state.end).await
     }
 
@@ -80,7 +80,10 @@ impl Stage {
             let told = || format!("move {} of {}", n + 1, moves.len());
             match one {
                 Move::Do(act) => {
-                    self.act(&state.app, name, act).await.with_context(|| format!("{}: {act:?}", told()))?
+                    if !matches!(act, Act::Create | Act::Room(_) | Act::Say(_)) {
+                        self.calm(name, BREATH).await?;
+                    }
+                    self.act(&state.app, name, act).await.with_context(|| format!("{}: {act:?}", told()))?;
                 }
                 Move::Until(look) => self.look(&told(), name, *look).await?,
             }
@@ -97,11 +100,11 @@ impl Stage {
     }
 
     /// Waits until nothing has changed for a while.
-    async fn calm(&self, name: &str) -> Result<()> {
+    async fn calm(&self, name: &str, enough: Duration) -> Result<()> {
         let began = Instant::now();
         until(&format!("quiet around {name} in {}", self.side.namespace), PATIENCE, || async {
             let quiet = self.mirror.quiet(name).min(began.elapsed());
-            Ok(if quiet >= QUIET { Look::Done(()) } else { Look::Not(format!("quiet for {quiet:?}")) })
+            Ok(if quiet >= enough { Look::Done(()) } else { Look::Not(format!("quiet for {quiet:?}")) })
         })
         .await
     }
