@@ -49,6 +49,14 @@ bench-rest *args:
 takeover *words:
     lab/takeover {{words}}
 
+# many seeds of bad weather between the controller and the API: just faults 1000
+faults seeds="1000":
+    FAULT_SEEDS={{seeds}} cargo test -p serinus-cluster --test faults -- --ignored --nocapture
+
+# a crash at every write of every scenario, or of those with a word in their title: just crash nginx/
+crash word="1":
+    CRASH_ALL={{word}} cargo test -p serinus-cluster --test scenarios -- --ignored --nocapture
+
 # the figures that the project promises: build, edit, sandbox, controller
 figures *names:
     tests/figures {{names}}

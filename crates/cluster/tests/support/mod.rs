@@ -1,6 +1,7 @@
 //! A world for tests: a small Kubernetes in memory, virtual time, and a tap on what the controller sends to it.
 #![allow(dead_code, missing_docs)]
 
+pub mod play;
 pub mod seed;
 pub mod storm;
 pub mod story;
@@ -10,10 +11,12 @@ pub mod web;
 #[allow(unused_imports)]
 pub use tap::{Moment, Tap};
 
+use futures::stream::BoxStream;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use serinus_cluster::client::{Cluster, Patch, Resource, Selection, over};
 use serinus_cluster::{Decide, Error, Options, TokioClock, run};
-use serinus_model::Model;
+use serinus_model::{Life, LogOptions, Model, PodRunner, Pretend};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -59,7 +62,8 @@ impl World {
         let world = World::around(Model::new(move || serinus_cluster::Clock::now(&*time)), clock);
         world.create_wide(&CRD, rollout_crd()).await;
         use serinus_wire::crd;
-        for definition in [crd::analysis_run(), crd::analysis_template(), crd::experiment()] {
+        let analysis = [crd::analysis_run(), crd::analysis_template(), crd::cluster_analysis_template()];
+        for definition in analysis.into_iter().chain([crd::experiment()]) {
             world.create_wide(&CRD, definition).await;
         }
         world.create_wide(&NAMESPACE, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}})).await;
@@ -80,6 +84,7 @@ impl World {
     }
 
     fn around(model: Model, clock: Arc<TokioClock>) -> World {
+        model.set_pod_runner(Nodes::default());
         let nature = tokio::spawn(model.clone().run());
         let people = over(model.service(), NS);
         World { model, clock, people, nature }
@@ -171,6 +176,24 @@ impl World {
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(client, options, stop.clone()));
         Running { stop, task }
+    }
+}
+
+/// Nodes that run `linux`: a pod that selects another system waits for ever.
+#[derive(Default)]
+struct Nodes(Pretend);
+
+impl PodRunner for Nodes {
+    fn look(&mut self, pod: &Value, now: Timestamp) -> Life {
+        let system = text(pod, "/spec/nodeSelector/kubernetes.io~1os");
+        let leaves = pod["metadata"]["deletionTimestamp"].is_string();
+        if system.is_empty() || system == "linux" || leaves { self.0.look(pod, now) } else { Life::default() }
+    }
+    fn forget(&mut self, uid: &str) {
+        self.0.forget(uid);
+    }
+    fn logs(&mut self, pod: &Value, options: &LogOptions) -> Result<BoxStream<'static, bytes::Bytes>, String> {
+        self.0.logs(pod, options)
     }
 }
 

@@ -153,7 +153,12 @@ impl Hash<'_> {
 
 /// Who has how many pods, who gets the traffic, and what the Rollout says; without what differs from run to run.
 pub fn state(world: &World) -> Value {
-    let rollout = world.look(&ROLLOUT, seed::NAME);
+    state_of(world, seed::NAME)
+}
+
+/// The same for a Rollout of another name.
+pub fn state_of(world: &World, name: &str) -> Value {
+    let rollout = world.look(&ROLLOUT, name);
     let sets: BTreeMap<String, Value> = sets(world).iter().map(summary_of_set).collect();
     let selectors: BTreeMap<String, Value> =
         world.look_all(&SERVICE).iter().map(|service| named(service, &service["spec"]["selector"])).collect();
@@ -187,10 +192,15 @@ fn named(object: &Value, value: &Value) -> (String, Value) {
 }
 
 fn summary_of_set(set: &Value) -> (String, Value) {
+    // When a set goes is a time; that it goes, or went, is none.
+    let mut annotations = set["metadata"]["annotations"].clone();
+    if let Some(deadline) = annotations.get_mut("scale-down-deadline") {
+        *deadline = json!("set");
+    }
     named(
         set,
         &json!({"replicas": set["spec"]["replicas"], "pods": set["status"]["replicas"],
-            "annotations": set["metadata"]["annotations"], "template": set["spec"]["template"]}),
+            "annotations": annotations, "template": set["spec"]["template"]}),
     )
 }
 
