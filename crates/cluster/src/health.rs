@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz` and `/metrics` on whatever listeners are given.
 
 use crate::metrics::Metrics;
+use crate::update::Updates;
 use crate::watches::Caches;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -33,20 +34,27 @@ pub(crate) enum Stage {
 pub(crate) struct Pages {
     stage: AtomicU8,
     caches: OnceLock<Caches>,
+    updates: OnceLock<Updates>,
     metrics: Arc<Metrics>,
 }
 
 impl Pages {
     pub fn new(metrics: Arc<Metrics>) -> Pages {
-        Pages { stage: AtomicU8::new(Stage::Starting as u8), caches: OnceLock::new(), metrics }
+        Pages {
+            stage: AtomicU8::new(Stage::Starting as u8),
+            caches: OnceLock::new(),
+            updates: OnceLock::new(),
+            metrics,
+        }
     }
 
     pub fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
     }
 
-    pub fn show(&self, caches: &Caches) {
+    pub fn show(&self, caches: &Caches, updates: Option<Updates>) {
         let _ = self.caches.set(caches.clone());
+        let _ = updates.map(|updates| self.updates.set(updates));
     }
 
     fn page(&self, path: &str) -> (StatusCode, &'static str, String) {
@@ -63,7 +71,8 @@ impl Pages {
             },
             "/metrics" => {
                 let rollouts = self.caches.get().map(|caches| &caches.rollouts);
-                (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.text(rollouts))
+                let of_updates = self.updates.get().map(Updates::metrics).unwrap_or_default();
+                (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.text(rollouts) + &of_updates)
             }
             _ => (StatusCode::NOT_FOUND, PLAIN, "not found: try /healthz, /readyz or /metrics".to_string()),
         }

@@ -28,6 +28,7 @@ mod pack;
 mod pauses;
 mod queue;
 mod reconcile;
+pub mod registry;
 mod requests;
 mod run;
 mod runs;

@@ -16,7 +16,7 @@ use crate::reconcile::{Decide, Pass, reconcile};
 use crate::runs::{self, Pending, RunPass, RunRef};
 use crate::transport::Http;
 use crate::update::watches::Waker;
-use crate::update::{Updates, Updating};
+use crate::update::{Polls, Updates, Updating};
 use crate::watches::{Caches, Queues, Scope, Subject, Told, watches};
 use crate::{Clock, Error, SystemClock};
 use futures::StreamExt;
@@ -59,6 +59,8 @@ pub struct Options {
     pub prometheus: String,
     /// The handle of updates of images; absent: there are none.
     pub updates: Option<Updates>,
+    /// How registries are polled for updates; absent: they are not.
+    pub polls: Option<Polls>,
 }
 
 impl Options {
@@ -75,6 +77,7 @@ impl Options {
             transport: Arc::new(Http),
             prometheus: std::env::var("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS").unwrap_or_default(),
             updates: None,
+            polls: None,
         }
     }
 }
@@ -85,7 +88,8 @@ impl Options {
 /// # Errors
 /// Leadership was lost.
 pub async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<(), Error> {
-    let Options { scope, lease, listeners, threads, resync, clock, decide, transport, prometheus, updates } = options;
+    let Options { scope, lease, listeners, threads, resync, clock, decide, transport, prometheus, updates, polls } =
+        options;
     let mut background = JoinSet::new();
     let metrics = Arc::new(Metrics::default());
     let pages = Arc::new(Pages::new(metrics.clone()));
@@ -108,7 +112,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     let (queues, mut queued) = Queued::new();
     let run_queue = queues.runs.clone();
     let (caches, running) = watches(&client, &scope, queues, teller.clone());
-    pages.show(&caches);
+    pages.show(&caches, updates.clone());
     let (updating, of_updates) = match updates {
         Some(updates) => {
             let rollouts = caches.rollouts.clone();
@@ -131,7 +135,8 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     teller.leads.store(true, Ordering::Relaxed);
     pages.enter(Stage::Working);
     background.spawn(give_back(client.clone(), caches.clone(), orphans));
-    let updates = updating.map(|updating| updating.work(client.clone(), events.clone(), resync, threads, stop.clone()));
+    let updates =
+        updating.map(|updating| updating.work(client.clone(), events.clone(), resync, threads, polls, stop.clone()));
     let run_pass = RunPass {
         client: client.clone(),
         caches: caches.clone(),
@@ -264,8 +269,8 @@ impl Teller {
 
 impl Told for Teller {
     fn rollout(&self, change: &Change<Rollouts>) {
-        if let (Some(waker), Some(rollout)) = (self.waker.get(), change.after.as_ref().or(change.before.as_ref())) {
-            waker.rollout(&rollout.value);
+        if let Some(waker) = self.waker.get() {
+            waker.rollout(change);
         }
         let (Some(gone), None) = (&change.before, &change.after) else { return };
         let meta = gone.meta();

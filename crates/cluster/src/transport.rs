@@ -105,7 +105,7 @@ async fn exchange(request: &Request, uri: &Uri) -> Result<(u16, Option<String>, 
 }
 
 /// An error and what caused it, without saying the same twice.
-fn chain(error: &hyper_util::client::legacy::Error) -> String {
+pub(crate) fn chain(error: &hyper_util::client::legacy::Error) -> String {
     let mut text = String::new();
     let mut cause = error.source();
     while let Some(error) = cause {

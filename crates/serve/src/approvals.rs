@@ -7,7 +7,6 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use serinus_decide::update::Tracked;
-use serinus_decide::update::reference::Reference;
 use serinus_gocompat::lenient::{Fields, Json, first};
 use serinus_wire::image_update::{Decision, Phase, Vote};
 use serinus_wire::{ImageUpdate, Time, keel};
@@ -176,35 +175,8 @@ pub async fn set_policy(State(app): State<App>, request: Request) -> Response {
     }
 }
 
-/// `GET /v1/tracked`: the images that policies watch over.
-pub async fn tracked(State(app): State<App>, headers: HeaderMap) -> Response {
-    if app.0.auth.who(&headers).is_none() {
-        return answer::unauthorized();
-    }
-    let mut images = Vec::new();
-    for workload in app.0.updates.workloads() {
-        let settings = &workload.settings;
-        if !matches!(serinus_decide::update::policy::Policy::of(settings), Ok(Some(_))) {
-            continue;
-        }
-        for slot in workload.monitored() {
-            let Ok(image) = Reference::parse(&slot.image) else { continue };
-            images.push(json!({
-                "image": format!("{}:{}", image.short_name, image.version()),
-                "trigger": if settings.polls { "poll" } else { "default" },
-                "pollSchedule": settings.poll_schedule.clone().unwrap_or_default(),
-                "provider": "kubernetes",
-                "namespace": workload.metadata.namespace,
-                "policy": settings.policy,
-                "registry": image.registry,
-            }));
-        }
-    }
-    answer::encoded(&if images.is_empty() { Value::Null } else { Value::from(images) })
-}
-
 /// The workload that `deployment/ns/name` names.
-fn workload(app: &App, identifier: &str) -> Option<Tracked> {
+pub fn workload(app: &App, identifier: &str) -> Option<Tracked> {
     app.0.updates.workloads().into_iter().find(|workload| {
         let meta = &workload.metadata;
         format!("{}/{}/{}", workload.kind.word().to_lowercase(), meta.namespace, meta.name) == identifier
@@ -212,7 +184,7 @@ fn workload(app: &App, identifier: &str) -> Option<Tracked> {
 }
 
 /// Texts of a body; nothing when it can't be read.
-fn fields<const N: usize>(body: &[u8], names: [&str; N]) -> Option<[String; N]> {
+pub fn fields<const N: usize>(body: &[u8], names: [&str; N]) -> Option<[String; N]> {
     let json: Json = first(body).ok()?;
     let fields = Fields::of(&json).ok()?;
     let mut texts = Vec::new();

@@ -5,9 +5,11 @@
 
 mod answer;
 mod approvals;
+mod audit;
 mod auth;
 mod limit;
 mod page;
+mod resources;
 mod token;
 mod updates;
 mod webhooks;
@@ -74,6 +76,7 @@ pub fn router(updates: Updates, options: Options) -> Router {
     let app = App(Arc::new(Inner { updates, auth, options, bucket }));
     let mut router = Router::new()
         .route("/healthz", get(|| async { StatusCode::OK }))
+        .route("/metrics", get(resources::metrics))
         .route("/v1/updates", get(updates::list).post(updates::ship))
         .route("/v1/updates/{namespace}/{name}", get(updates::one));
     for sender in Sender::ALL {
@@ -91,7 +94,10 @@ pub fn router(updates: Updates, options: Options) -> Router {
             .route("/v1/auth/logout", get(auth::logout).post(auth::logout))
             .route("/v1/approvals", get(approvals::list).post(approvals::act).put(approvals::require))
             .route("/v1/policies", axum::routing::put(approvals::set_policy))
-            .route("/v1/tracked", get(approvals::tracked));
+            .route("/v1/resources", get(resources::list))
+            .route("/v1/tracked", get(resources::tracked).put(resources::track))
+            .route("/v1/audit", get(audit::list))
+            .route("/v1/stats", get(audit::stats));
     }
     router.with_state(app).layer(middleware::from_fn(everywhere))
 }

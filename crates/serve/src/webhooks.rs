@@ -52,6 +52,7 @@ pub async fn take(sender: Sender, State(app): State<App>, request: Request) -> R
                 continue;
             }
         };
+        app.updates.counts().webhook(metric(sender), &event.reference.repository());
         match app.updates.push(&event).await {
             Ok(told) => {
                 matched += told.len();
@@ -76,6 +77,20 @@ pub async fn take(sender: Sender, State(app): State<App>, request: Request) -> R
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Keel's name of the count, with its capital letter.
+fn metric(sender: Sender) -> &'static str {
+    match sender {
+        Sender::Native => "native_webhook_requests_total",
+        Sender::DockerHub => "dockerhub_webhook_requests_total",
+        Sender::Quay => "quay_webhook_requests_total",
+        Sender::Azure => "azure_webhook_requests_total",
+        Sender::GitHub => "Github_webhook_requests_total",
+        Sender::Harbor => "harbor_webhook_requests_total",
+        Sender::JFrog => "jfrog_webhook_requests_total",
+        Sender::Registry => "registry_notification_requests_total",
+    }
 }
 
 /// What an outcome is called in answers.

@@ -3,8 +3,9 @@
 use crate::args::{Connection, ControllerArgs, SandboxArgs};
 use anyhow::Context as _;
 use serinus_cluster::client;
-use serinus_cluster::update::Updates;
+use serinus_cluster::update::{Polls, Updates};
 use serinus_decide::update::Habits;
+use serinus_decide::update::schedule::Schedule;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ pub async fn controller(connection: &Connection, args: &ControllerArgs) -> anyho
     if args.updates_port != 0 {
         let updates = Updates::new(Habits { spell_as_keel: args.keel_spelling });
         options.updates = Some(updates.clone());
+        options.polls = polls(args, |name| std::env::var(name).ok())?;
         let address = std::net::SocketAddr::new(args.bind_address, args.updates_port);
         let listener =
             tokio::net::TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
@@ -80,6 +82,24 @@ fn job_namespace(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<St
         elsewhere.unwrap_or_default()
     );
     Ok(variable("ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE").unwrap_or_default())
+}
+
+/// How registries are polled, with Keel's variables: `POLL=false` ends it, `POLL_DEFAULTSCHEDULE` is for workloads that name no schedule.
+fn polls(args: &ControllerArgs, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Polls>> {
+    let text = |name: &str| variable(name).filter(|text| !text.trim().is_empty());
+    if text("POLL").is_some_and(|text| matches!(text.as_str(), "0" | "f" | "F" | "false" | "False" | "FALSE")) {
+        return Ok(None);
+    }
+    let default = Polls::default();
+    let default_schedule = text("POLL_DEFAULTSCHEDULE").unwrap_or(default.default_schedule.clone());
+    Schedule::parse(&default_schedule).map_err(|why| anyhow::anyhow!("POLL_DEFAULTSCHEDULE: {why}"))?;
+    Ok(Some(Polls {
+        default_schedule,
+        hosts: args.registries.hosts()?,
+        docker_config: text("DOCKER_REGISTRY_CFG").unwrap_or_default(),
+        platforms: args.image_platforms.rule(),
+        ..default
+    }))
 }
 
 /// Who is let in to the updates: Keel's environment variables. An empty one counts as absent.

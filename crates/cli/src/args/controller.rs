@@ -1,7 +1,10 @@
 //! Flags of the controller. Where a flag of the peers' controller makes sense here it has the same name and default.
 
 use super::span;
+use anyhow::Context as _;
 use clap::{ArgAction, Args, ValueEnum};
+use serinus_cluster::registry::Hosts;
+use serinus_cluster::update::Platforms;
 use std::time::Duration;
 
 /// `controller`.
@@ -25,6 +28,12 @@ pub struct ControllerArgs {
     /// Spell images as Keel does, `library/nginx:2`, instead of as their owners did
     #[arg(long)]
     pub keel_spelling: bool,
+    /// How registries are reached
+    #[command(flatten)]
+    pub registries: RegistryFlags,
+    /// What the platforms of an image must be before polling proposes it: known, those of the nodes where nodes can be listed; strict, always those; any
+    #[arg(long, value_enum, default_value = "known")]
+    pub image_platforms: ImagePlatforms,
     /// Address those ports listen on
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
     pub bind_address: std::net::IpAddr,
@@ -52,6 +61,65 @@ pub struct ControllerArgs {
     /// Form of the log
     #[arg(long, value_enum, default_value = "text")]
     pub logformat: LogFormat,
+}
+
+/// How registries are reached.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RegistryFlags {
+    /// A registry that speaks HTTP without TLS, for example 172.16.77.115:5000; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub plain_registry: Vec<String>,
+    /// A registry whose certificate is not checked; may be repeated. INSECURE_REGISTRY=true: all of them, and HTTP where TLS does not work
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub unchecked_registry: Vec<String>,
+    /// A registry with an authority of its own, and the PEM file of that; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]=FILE")]
+    pub registry_ca: Vec<String>,
+}
+
+impl RegistryFlags {
+    /// The rules for the hosts, with Keel's variable.
+    ///
+    /// # Errors
+    /// A file that can't be read, or holds no certificate.
+    pub fn hosts(&self) -> anyhow::Result<Hosts> {
+        let mut hosts = Hosts::default();
+        self.plain_registry.iter().for_each(|host| hosts.add_plain(host));
+        self.unchecked_registry.iter().for_each(|host| hosts.add_unchecked(host));
+        for text in &self.registry_ca {
+            let (host, file) =
+                text.split_once('=').with_context(|| format!("--registry-ca {text:?}: give HOST=FILE"))?;
+            let pem =
+                std::fs::read_to_string(file).with_context(|| format!("--registry-ca {host}: can't read {file}"))?;
+            hosts.add_authority(host, &pem).map_err(|why| anyhow::anyhow!(why))?;
+        }
+        if std::env::var("INSECURE_REGISTRY").is_ok_and(|text| text == "true") {
+            hosts.be_lax();
+        }
+        Ok(hosts)
+    }
+}
+
+/// What the platforms of an image must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImagePlatforms {
+    /// Those of the nodes, where nodes can be listed.
+    Known,
+    /// Those of the nodes, always.
+    Strict,
+    /// Anything.
+    Any,
+}
+
+impl ImagePlatforms {
+    /// As the controller has it.
+    pub fn rule(self) -> Platforms {
+        match self {
+            ImagePlatforms::Known => Platforms::Known,
+            ImagePlatforms::Strict => Platforms::Strict,
+            ImagePlatforms::Any => Platforms::Any,
+        }
+    }
 }
 
 /// Form of the log.

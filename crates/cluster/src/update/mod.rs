@@ -2,8 +2,13 @@
 //!
 //! `Updates` is the handle that a server holds. Whoever leads also carries the updates out (`pass`).
 
+pub(crate) mod counts;
 pub(crate) mod pass;
+mod poll;
+mod round;
 pub(crate) mod watches;
+
+pub use poll::{Platforms, Polls};
 
 use crate::cache::Cache;
 use crate::client::{Cluster, Patch, Resource, Selection};
@@ -12,10 +17,12 @@ use crate::lens::{Rollouts, Watched as _};
 use crate::queue::work;
 use crate::watches::{Scope, Told as Hears};
 use crate::{Clock, Error};
+use counts::Counts;
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, OptionFuture};
 use futures::{FutureExt, StreamExt, stream};
 use kube::Client;
+use poll::Poller;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serinus_decide::update::{Answer, Event, Habits, Tracked, decide, object, propose};
@@ -45,6 +52,7 @@ pub struct Updates(Arc<Inner>);
 struct Inner {
     habits: Habits,
     live: OnceLock<Live>,
+    counts: Arc<Counts>,
 }
 
 struct Live {
@@ -82,7 +90,7 @@ pub enum Outcome {
 impl Updates {
     /// A handle with habits of its own.
     pub fn new(habits: Habits) -> Updates {
-        Updates(Arc::new(Inner { habits, live: OnceLock::new() }))
+        Updates(Arc::new(Inner { habits, ..Inner::default() }))
     }
 
     pub(crate) fn habits(&self) -> Habits {
@@ -112,6 +120,32 @@ impl Updates {
         let workloads = live.caches.running(&event.reference.repository());
         let told = stream::iter(workloads).map(|tracked| self.propose(live, event, tracked)).buffered(AT_ONCE);
         told.collect::<Vec<_>>().await.into_iter().collect()
+    }
+
+    /// What a push would mean for one workload, without doing anything.
+    pub(crate) fn consider(&self, event: &Event, tracked: &Tracked) -> Result<Outcome, Error> {
+        let live = self.live()?;
+        let known = live.caches.of_workload(&tracked.metadata.namespace, &workload_name(tracked));
+        Ok(told(tracked, propose(event, tracked, &known, self.0.habits, live.clock.now())).outcome)
+    }
+
+    /// Proposes a push to one workload.
+    pub(crate) async fn offer(&self, event: &Event, tracked: Tracked) -> Result<Told, Error> {
+        self.propose(self.live()?, event, tracked).await
+    }
+
+    /// What is counted.
+    pub fn counts(&self) -> Arc<Counts> {
+        self.0.counts.clone()
+    }
+
+    /// What is counted, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        let waits = |update: &&ImageUpdate| {
+            let needed = usize::try_from(update.spec.required_approvals).unwrap_or(usize::MAX);
+            !update.status.phase.is_final() && update.status.applied_at.is_none() && update.approvers().len() < needed
+        };
+        self.0.counts.text(self.all().iter().filter(waits).count())
     }
 
     /// What a push would mean for every workload there is, without doing anything.
@@ -344,6 +378,7 @@ fn resource(kind: Kind) -> Option<Resource> {
 
 /// The part of a controller that looks after updates.
 pub(crate) struct Updating {
+    updates: Updates,
     caches: UpdateCaches,
     waker: Waker,
     queued: UnboundedReceiver<Subject>,
@@ -364,14 +399,14 @@ impl Updating {
         let (queue, queued) = unbounded();
         let (caches, waker, mut running) = watches::watches(client, scope, rollouts.clone(), queue, told);
         let habits = updates.habits();
-        let (of_handle, client, time) = (caches.clone(), client.clone(), clock.clone());
+        let (of_handle, client, time, handle) = (caches.clone(), client.clone(), clock.clone(), updates.clone());
         let go_live = async move {
             if rollouts.ready().await && of_handle.ready().await {
-                updates.go_live(client, of_handle, time);
+                handle.go_live(client, of_handle, time);
             }
         };
         running.push(go_live.boxed());
-        (Updating { caches, waker, queued, clock, habits }, running)
+        (Updating { updates, caches, waker, queued, clock, habits }, running)
     }
 
     /// What wakes updates.
@@ -386,14 +421,19 @@ impl Updating {
         events: Events,
         resync: Duration,
         threads: u16,
+        polls: Option<Polls>,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> {
-        let Updating { caches, queued, clock, habits, .. } = self;
-        let pass = pass::Pass { client, caches, memory: Default::default(), events, clock, habits, resync };
+        let Updating { updates, caches, queued, clock, habits, .. } = self;
+        let poller = polls.map(|polls| Poller::new(updates.clone(), &client, caches.clone(), clock.clone(), polls));
+        let counts = updates.counts();
+        let pass = pass::Pass { client, caches, memory: Default::default(), events, clock, habits, resync, counts };
         async move {
             if stop.run_until_cancelled(pass.caches.ready()).await == Some(true) {
-                let updates = pass.caches.updates.clone();
-                work(pass::reconcile, updates, Arc::new(pass), threads, queued, &stop).await;
+                let store = pass.caches.updates.clone();
+                let polling = OptionFuture::from(poller.map(|poller| poller.run(stop.clone())));
+                let passes = work(pass::reconcile, store, Arc::new(pass), threads, queued, &stop);
+                futures::join!(passes, polling);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! One pass over one update: what is seen, what is decided, carry it out, when to look again.
 
+use super::counts::Counts;
 use super::watches::{Subject, UpdateCaches};
 use crate::Clock;
 use crate::conclude::{AT_ONCE, conclude, trouble};
@@ -7,10 +8,10 @@ use crate::events::{About, Events};
 use crate::lens::{ImageUpdates, Lens};
 use crate::memory::Memory;
 use crate::queue::Action;
-use crate::write::carry_out;
+use crate::write::{Outcome, carry_out};
 use kube::Client;
 use serinus_decide::update::{Habits, decide};
-use serinus_decide::{Note, NoteType};
+use serinus_decide::{Act, Kind, Note, NoteType, Plan};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub(crate) struct Pass {
     pub clock: Arc<dyn Clock>,
     pub habits: Habits,
     pub resync: Duration,
+    pub counts: Arc<Counts>,
 }
 
 /// Writes are guarded by the versions that were seen, so a cache that lags costs a conflict and never a second write.
@@ -44,6 +46,9 @@ pub(crate) async fn reconcile(queued: Arc<Lens<ImageUpdates>>, pass: Arc<Pass>) 
                 tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
             }
             let carried = carry_out(&pass.client, &pass.events, &About::update(update), &plan).await;
+            if matches!(carried.outcome, Outcome::Done) && writes_workload(&plan) {
+                pass.counts.updated(&meta.namespace, &update.spec.workload.name);
+            }
             let left = plan.wake.and_then(|wake| Duration::try_from(wake.duration_since(pass.clock.now())).ok());
             let next = left.map_or(pass.resync, |left| left.clamp(AT_ONCE, pass.resync.max(AT_ONCE)));
             conclude(&pass.memory, &subject, carried, next)
@@ -58,4 +63,9 @@ pub(crate) async fn reconcile(queued: Arc<Lens<ImageUpdates>>, pass: Arc<Pass>) 
         pass.events.note(&About::update(update), &note);
     }
     concluded.action
+}
+
+/// Whether a plan puts images into a workload.
+fn writes_workload(plan: &Plan) -> bool {
+    plan.acts.iter().any(|act| matches!(act, Act::Write(write) if write.target.kind != Kind::ImageUpdate))
 }

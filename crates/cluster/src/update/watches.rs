@@ -12,10 +12,12 @@ use kube::runtime::watcher;
 use serinus_decide::Kind;
 use serinus_decide::update::reference::Reference;
 use serinus_decide::update::{Behind, Seen, Tracked};
+use serinus_wire::ImageUpdate;
 use serinus_wire::image_update::WorkloadName;
-use serinus_wire::{ImageUpdate, Rollout};
+use serinus_wire::keel::{self, Settings};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// An update by namespace and name.
 pub type Subject = ObjectRef<Lens<ImageUpdates>>;
@@ -30,6 +32,45 @@ pub struct UpdateCaches {
     stateful_sets: Cache<StatefulSets>,
     daemon_sets: Cache<DaemonSets>,
     cron_jobs: Cache<CronJobs>,
+    news: News,
+}
+
+/// Counts the changes that polling has to know of.
+#[derive(Clone)]
+pub struct News(Arc<watch::Sender<u64>>);
+
+impl News {
+    fn spread(&self) {
+        self.0.send_modify(|count| *count += 1);
+    }
+
+    /// How many there were.
+    pub fn epoch(&self) -> u64 {
+        *self.0.borrow()
+    }
+
+    /// Waits until there were others than `epoch`.
+    pub async fn after(&self, epoch: u64) {
+        let _ = self.0.subscribe().wait_for(|count| *count != epoch).await;
+    }
+
+    /// A workload changed: only what is said on it, and what it runs, is news.
+    fn of_workload(&self, before: Option<&Tracked>, after: Option<&Tracked>) {
+        let polls = |tracked: &Tracked| tracked.settings.polls;
+        let said = |tracked: &Tracked| tracked.metadata.annotations.get(keel::DIGEST).cloned();
+        let same = match (before, after) {
+            (Some(before), Some(after)) => {
+                before.settings == after.settings
+                    && before.pods == after.pods
+                    && before.pull == after.pull
+                    && said(before) == said(after)
+            }
+            _ => false,
+        };
+        if !same && before.into_iter().chain(after).any(polls) {
+            self.spread();
+        }
+    }
 }
 
 impl UpdateCaches {
@@ -65,6 +106,24 @@ impl UpdateCaches {
             |tracked: &Tracked| (tracked.metadata.namespace.clone(), tracked.kind, tracked.metadata.name.clone());
         all.sort_by_cached_key(order);
         all
+    }
+
+    /// Workloads that ask for polling.
+    pub fn polled(&self) -> Vec<Tracked> {
+        let rollouts = self.rollouts.all();
+        let polls = |lens: &&Arc<Lens<Rollouts>>| Settings::of(lens.meta()).polls;
+        let mut all: Vec<Tracked> =
+            rollouts.iter().filter(polls).map(|lens| Tracked::of_rollout(&lens.value)).collect();
+        all.extend(polled(&self.deployments));
+        all.extend(polled(&self.stateful_sets));
+        all.extend(polled(&self.daemon_sets));
+        all.extend(polled(&self.cron_jobs));
+        all
+    }
+
+    /// The changes that polling has to know of.
+    pub fn news(&self) -> News {
+        self.news.clone()
     }
 
     /// Updates of one workload, by name.
@@ -109,6 +168,7 @@ impl UpdateCaches {
 #[derive(Clone)]
 pub struct Waker {
     updates: Cache<ImageUpdates>,
+    news: News,
     queue: UnboundedSender<Subject>,
     leads: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -126,7 +186,13 @@ impl Waker {
     }
 
     /// A Rollout changed: its own updates, and those of what it refers to.
-    pub fn rollout(&self, rollout: &Rollout) {
+    pub fn rollout(&self, change: &Change<Rollouts>) {
+        let rollouts = [&change.before, &change.after].map(|lens| lens.as_ref().map(|lens| &lens.value));
+        if rollouts.iter().flatten().any(|rollout| Settings::of(&rollout.metadata).polls) {
+            let [before, after] = rollouts.map(|rollout| rollout.map(Tracked::of_rollout));
+            self.news.of_workload(before.as_ref(), after.as_ref());
+        }
+        let Some(rollout) = rollouts[1].or(rollouts[0]) else { return };
         let meta = &rollout.metadata;
         self.wake(&meta.namespace, Rollouts::KIND, &meta.name);
         if let Some(workload) = &rollout.spec.workload_ref {
@@ -147,10 +213,17 @@ pub fn watches(
         Feed::<ImageUpdates>::new(|update| vec![workload_key(&update.metadata.namespace, &update.spec.workload)]);
     let updates = feed.cache();
     let leader = told.clone();
-    let waker = Waker { updates: updates.clone(), queue, leads: Arc::new(move || leader.leads()) };
+    let news = News(Arc::new(watch::Sender::new(0)));
+    let waker = Waker { updates: updates.clone(), news: news.clone(), queue, leads: Arc::new(move || leader.leads()) };
     let mut running = Vec::new();
     let of_updates = waker.clone();
     let on_change = move |change: &Change<ImageUpdates>| {
+        let told = |lens: &Option<Arc<Lens<ImageUpdates>>>| {
+            lens.as_ref().map(|lens| (lens.value.spec.clone(), lens.value.status.phase, lens.value.status.applied_at))
+        };
+        if told(&change.before) != told(&change.after) {
+            of_updates.news.spread();
+        }
         for update in change.before.iter().chain(change.after.iter()) {
             let workload = &update.value.spec.workload;
             of_updates.wake(&update.meta().namespace, &workload.kind, &workload.name);
@@ -165,6 +238,7 @@ pub fn watches(
         stateful_sets: workloads(client, scope, &waker, told, &mut running),
         daemon_sets: workloads(client, scope, &waker, told, &mut running),
         cron_jobs: workloads(client, scope, &waker, told, &mut running),
+        news,
     };
     (caches, waker, running)
 }
@@ -180,6 +254,8 @@ fn workloads<K: Watched<Value = Tracked>>(
     let cache = feed.cache();
     let waker = waker.clone();
     let on_change = move |change: &Change<K>| {
+        let [before, after] = [&change.before, &change.after].map(|lens| lens.as_ref().map(|lens| &lens.value));
+        waker.news.of_workload(before, after);
         for object in change.before.iter().chain(change.after.iter()) {
             waker.wake(&object.meta().namespace, K::KIND, &object.meta().name);
         }
@@ -188,6 +264,11 @@ fn workloads<K: Watched<Value = Tracked>>(
         drive(scope.api::<K>(client), watcher::Config::default(), Demand::May, feed, told.clone(), on_change).boxed(),
     );
     cache
+}
+
+fn polled<K: Watched<Value = Tracked>>(cache: &Cache<K>) -> Vec<Tracked> {
+    let polls = |lens: &Arc<Lens<K>>| lens.value.settings.polls.then(|| lens.value.clone());
+    cache.all().iter().filter_map(polls).collect()
 }
 
 /// Keys by the images that updates may change.

@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs)]
 
 pub mod play;
+pub mod registry;
 pub mod seed;
 pub mod storm;
 pub mod story;

@@ -26,6 +26,25 @@ pub struct Tracked {
     pub refers: bool,
     /// How its pods get their image; nothing when it is not polled for.
     pub pull: Option<Box<Pull>>,
+    /// All images of its containers, also where nobody tracks it.
+    pub images: Vec<String>,
+    /// Its pods by state.
+    pub replicas: Replicas,
+}
+
+/// Pods of a workload by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replicas {
+    /// All of them.
+    pub all: i64,
+    /// Of the wanted version.
+    pub updated: i64,
+    /// Ready.
+    pub ready: i64,
+    /// Ready for long enough.
+    pub available: i64,
+    /// Wanted and not available.
+    pub unavailable: i64,
 }
 
 /// How far the controller of a workload is with the last change of it.
@@ -62,17 +81,18 @@ impl Tracked {
     pub fn read(kind: Kind, metadata: ObjectMeta, object: &Value) -> Tracked {
         let pods = object.pointer(&format!("/{}/spec", template_path(kind).join("/")));
         let settings = Settings::of(&metadata);
-        let pull = pull(pods, &settings);
+        let (pull, images) = (pull(pods, &settings), images(pods));
         let pods = kept(pods, settings.policy.is_some());
         let progress = progress(kind, &metadata, object);
-        Tracked { kind, metadata, settings, pods, progress, refers: false, pull }
+        let replicas = Replicas::of(kind, object);
+        Tracked { kind, metadata, settings, pods, progress, refers: false, pull, images, replicas }
     }
 
     /// Of a Rollout. How far it is is told by its status, not by `progress`.
     pub fn of_rollout(rollout: &Rollout) -> Tracked {
         let settings = Settings::of(&rollout.metadata);
         let pods = rollout.spec.template.as_ref().and_then(|template| template.get("spec"));
-        let pull = pull(pods, &settings);
+        let (pull, images, status) = (pull(pods, &settings), images(pods), &rollout.status);
         Tracked {
             kind: Kind::Rollout,
             pods: kept(pods, settings.policy.is_some()),
@@ -81,6 +101,14 @@ impl Tracked {
             progress: Progress::Unseen,
             refers: rollout.spec.workload_ref.is_some(),
             pull,
+            images,
+            replicas: Replicas {
+                all: status.replicas.into(),
+                updated: status.updated_replicas.into(),
+                ready: status.ready_replicas.into(),
+                available: status.available_replicas.into(),
+                unavailable: (status.replicas - status.available_replicas).max(0).into(),
+            },
         }
     }
 
@@ -168,6 +196,38 @@ fn template_path(kind: Kind) -> &'static [&'static str] {
         Kind::CronJob => &["spec", "jobTemplate", "spec", "template"],
         _ => &["spec", "template"],
     }
+}
+
+impl Replicas {
+    fn of(kind: Kind, object: &Value) -> Replicas {
+        let status =
+            |field: &str| object.pointer(&format!("/status/{field}")).and_then(Value::as_i64).unwrap_or_default();
+        match kind {
+            Kind::DaemonSet => Replicas {
+                all: status("desiredNumberScheduled"),
+                updated: status("updatedNumberScheduled"),
+                ready: status("numberReady"),
+                available: status("numberAvailable"),
+                unavailable: status("numberUnavailable"),
+            },
+            _ => Replicas {
+                all: status("replicas"),
+                updated: status("updatedReplicas"),
+                ready: status("readyReplicas"),
+                available: status("availableReplicas"),
+                unavailable: status("unavailableReplicas"),
+            },
+        }
+    }
+}
+
+fn images(pods: Option<&Value>) -> Vec<String> {
+    let containers = pods.and_then(|pods| pods.get("containers")?.as_array());
+    containers
+        .into_iter()
+        .flatten()
+        .filter_map(|container| Some(container.get("image")?.as_str()?.to_string()))
+        .collect()
 }
 
 fn pull(pods: Option<&Value>, settings: &Settings) -> Option<Box<Pull>> {
