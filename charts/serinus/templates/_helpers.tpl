@@ -75,6 +75,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [get]
 {{- end }}
 {{- if .Values.updates.enabled }}
+{{- if not .Values.namespaced }}
+# Platforms of nodes, before an image is proposed.
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
+{{- end }}
 # Updates of images.
 - apiGroups: [serinus.dev]
   resources: [imageupdates]

@@ -332,3 +332,51 @@ async fn a_push_that_can_not_be_recorded_is_not_answered_with_200() {
         (503, &http::HeaderValue::from_static("1"))
     );
 }
+
+#[tokio::test]
+async fn keels_lists_of_workloads_images_and_what_happened() {
+    let annotations = json!({"keel.sh/policy": "minor", "keel.sh/approvals": "1"});
+    let world = World::new(locked(), annotations).await;
+    let read = async |path: &str| -> Value {
+        let (status, text) = world.admin("GET", path, "").await;
+        assert_eq!(status, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    for path in ["/v1/resources", "/v1/tracked", "/v1/audit", "/v1/stats"] {
+        assert_eq!(world.send("GET", path, &[], "").await.0, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let resources = read("/v1/resources").await;
+    assert_eq!(resources[0]["identifier"], "deployment/default/web");
+    assert_eq!((&resources[0]["policy"], &resources[0]["labels"]), (&json!("minor"), &Value::Null));
+    assert_eq!(resources[0]["images"], json!(["172.16.77.115:5000/pregap:1.2.2"]));
+    assert!(resources[0]["status"]["unavailableReplica"].is_number());
+    assert_eq!(read("/v1/tracked").await[0]["image"], "pregap:1.2.2");
+    // A plain duration, as Keel's page sends it, becomes a schedule.
+    let wanted = |schedule: &str| json!({"provider": "kubernetes", "identifier": "deployment/default/web", "trigger": "poll", "schedule": schedule});
+    assert_eq!(world.admin("PUT", "/v1/tracked", &wanted("often").to_string()).await.0, 400);
+    assert_eq!(world.admin("PUT", "/v1/tracked", &wanted("5m").to_string()).await.0, 200);
+    let object = world.model.get("apps", "Deployment", "default", "web").unwrap();
+    assert_eq!(object["metadata"]["annotations"]["keel.sh/pollSchedule"], "@every 5m");
+    // One update, one vote: both are told.
+    assert_eq!(world.admin("POST", "/v1/webhooks/native", SEED).await.0, 200);
+    while world.approvals().await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let vote = json!({"identifier": "deployment/default/web:1.2.3", "voter": "admin", "action": "approve"});
+    assert_eq!(world.admin("POST", "/v1/approvals", &vote.to_string()).await.0, 200);
+    while read("/v1/audit").await["total"].as_u64() < Some(2) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let votes = read("/v1/audit?filter=approval&limit=1").await;
+    assert_eq!(
+        (&votes["total"], &votes["limit"], &votes["data"][0]["action"]),
+        (&json!(1), &json!(1), &json!("approved"))
+    );
+    assert_eq!(votes["data"][0]["username"], "admin");
+    let stats = read("/v1/stats").await;
+    assert_eq!(stats.as_array().unwrap().len(), 31);
+    assert_eq!((&stats[0]["approved"], &stats[0]["updates"], &stats[0]["webhooks"]), (&json!(1), &json!(1), &json!(0)));
+    let (status, _, text) = world.send("GET", "/metrics", &[], "").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(text.contains("native_webhook_requests_total{image=\"172.16.77.115:5000/pregap\"} 1"), "{text}");
+}

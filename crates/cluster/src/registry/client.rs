@@ -186,3 +186,81 @@ impl Registries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::http::RegistryHttp;
+    use super::*;
+    use crate::SystemClock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// A registry on a real socket, and how many requests it had.
+    async fn server() -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let (count, name) = (Arc::new(AtomicUsize::new(0)), host.clone());
+        let counted = count.clone();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let mut asked = [0; 4096];
+                let length = socket.read(&mut asked).await.unwrap_or(0);
+                let asked = String::from_utf8_lossy(&asked[..length]).to_lowercase();
+                let answer = |status: &str, headers: &str, body: &str| {
+                    format!(
+                        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}",
+                        body.len()
+                    )
+                };
+                let text = match asked.split(' ').nth(1).unwrap_or_default() {
+                    path if path.starts_with("/token") => answer("200 OK", "", r#"{"token": "t", "expires_in": 300}"#),
+                    "/v2/app/tags/list" if asked.contains("authorization: bearer t") => {
+                        answer("200 OK", "", r#"{"name": "app", "tags": ["1.0.0"]}"#)
+                    }
+                    "/v2/app/tags/list" => {
+                        answer("401 No", &format!("WWW-Authenticate: Bearer realm=\"http://{name}/token\"\r\n"), "")
+                    }
+                    "/v2/page/tags/list" => answer("200 OK", "Content-Type: text/html\r\n", "<html>"),
+                    "/v2/large/tags/list" => answer("200 OK", "", &"x".repeat(5 << 20)),
+                    _ => answer("429 Slow", "Retry-After: 60\r\n", ""),
+                };
+                let _ = socket.write_all(text.as_bytes()).await;
+            }
+        });
+        (host, count)
+    }
+
+    #[tokio::test]
+    async fn a_registry_on_a_socket() {
+        let (host, count) = server().await;
+        let mut hosts = Hosts::default();
+        hosts.add_plain(&host);
+        let registries = Registries::new(Arc::new(RegistryHttp::default()), hosts, Arc::new(SystemClock));
+        for requests in [3, 4] {
+            let reply = registries.ask(&host, "app", &Ask::Tags, &[]).await;
+            assert_eq!(reply, Ok(Reply::Tags(vec!["1.0.0".to_string()])));
+            assert_eq!(count.load(Ordering::Relaxed), requests, "a token is used again");
+        }
+        let trouble = registries.ask(&host, "page", &Ask::Tags, &[]).await.unwrap_err();
+        assert_eq!(trouble.why, Why::Malformed);
+        let trouble = registries.ask(&host, "large", &Ask::Tags, &[]).await.unwrap_err();
+        assert!(trouble.text.contains("larger than 4 MiB"), "{trouble}");
+        // What is too large counts as a host in trouble: it is left alone.
+        let before = count.load(Ordering::Relaxed);
+        assert!(registries.ask(&host, "app", &Ask::Tags, &[]).await.unwrap_err().text.contains("left alone until"));
+        assert_eq!(count.load(Ordering::Relaxed), before);
+        let (host, _) = server().await;
+        let registries = Registries::new(Arc::new(RegistryHttp::default()), Hosts::default(), Arc::new(SystemClock));
+        let trouble = registries.ask(&host, "app", &Ask::Tags, &[]).await.unwrap_err();
+        assert_eq!(trouble.why, Why::Unreachable);
+        assert!(trouble.text.contains("--plain-registry"), "{trouble}");
+        let mut hosts = Hosts::default();
+        hosts.be_lax();
+        let registries = Registries::new(Arc::new(RegistryHttp::default()), hosts, Arc::new(SystemClock));
+        assert!(registries.ask(&host, "app", &Ask::Tags, &[]).await.is_ok(), "without TLS where that may be tried");
+        let trouble = registries.ask(&host, "busy", &Ask::Tags, &[]).await.unwrap_err();
+        assert_eq!((trouble.why, trouble.after.map(|after| after.as_secs())), (Why::TooMany, Some(60)));
+    }
+}

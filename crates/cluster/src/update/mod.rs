@@ -72,6 +72,8 @@ pub struct Told {
     pub name: String,
     /// What it meant.
     pub outcome: Outcome,
+    /// When its registry is asked next, by the schedule of the workload; only `explain` tells.
+    pub next_poll: Option<jiff::Timestamp>,
 }
 
 /// What a push means for one workload.
@@ -157,7 +159,8 @@ impl Updates {
         let now = live.clock.now();
         let one = |tracked: Tracked| {
             let known = live.caches.of_workload(&tracked.metadata.namespace, &workload_name(&tracked));
-            told(&tracked, propose(event, &tracked, &known, self.0.habits, now))
+            let answer = propose(event, &tracked, &known, self.0.habits, now);
+            Told { next_poll: next_poll(&tracked, event, now), ..told(&tracked, answer) }
         };
         Ok(live.caches.workloads().into_iter().map(one).collect())
     }
@@ -327,7 +330,8 @@ pub async fn explain(
                 update.metadata.namespace == tracked.metadata.namespace && update.spec.workload == workload
             };
             let known: Vec<ImageUpdate> = known.iter().filter(of_it).cloned().collect();
-            found.push(told(&tracked, propose(event, &tracked, &known, Habits::default(), now)));
+            let answer = propose(event, &tracked, &known, Habits::default(), now);
+            found.push(Told { next_poll: next_poll(&tracked, event, now), ..told(&tracked, answer) });
         }
     }
     Ok(found)
@@ -351,6 +355,15 @@ fn workload_name(tracked: &Tracked) -> serinus_wire::image_update::WorkloadName 
     }
 }
 
+/// When a workload's own schedule has this image asked for next. It follows from the schedule alone: no server is needed.
+fn next_poll(tracked: &Tracked, event: &Event, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+    use serinus_decide::update::poll::{DEFAULT_SCHEDULE, watches};
+    let default = std::env::var("POLL_DEFAULTSCHEDULE").unwrap_or_else(|_| DEFAULT_SCHEDULE.to_string());
+    let (repository, zone) = (event.reference.repository(), jiff::tz::TimeZone::system());
+    let own = watches(tracked, &default).into_iter().filter(|watch| watch.repository() == repository);
+    own.filter_map(|watch| watch.next(now, &zone)).min()
+}
+
 fn told(tracked: &Tracked, answer: Answer) -> Told {
     let outcome = match answer {
         Answer::Propose(update) => Outcome::Proposed(update.metadata.name),
@@ -359,7 +372,7 @@ fn told(tracked: &Tracked, answer: Answer) -> Told {
         Answer::Apart(why) => Outcome::Apart(why),
     };
     let meta = &tracked.metadata;
-    Told { kind: tracked.kind, namespace: meta.namespace.clone(), name: meta.name.clone(), outcome }
+    Told { kind: tracked.kind, namespace: meta.namespace.clone(), name: meta.name.clone(), outcome, next_poll: None }
 }
 
 /// The kind as the client knows it.

@@ -110,10 +110,9 @@ impl UpdateCaches {
 
     /// Workloads that ask for polling.
     pub fn polled(&self) -> Vec<Tracked> {
-        let rollouts = self.rollouts.all();
-        let polls = |lens: &&Arc<Lens<Rollouts>>| Settings::of(lens.meta()).polls;
-        let mut all: Vec<Tracked> =
-            rollouts.iter().filter(polls).map(|lens| Tracked::of_rollout(&lens.value)).collect();
+        let of_rollout =
+            |lens: &Lens<Rollouts>| Settings::of(lens.meta()).polls.then(|| Tracked::of_rollout(&lens.value));
+        let mut all: Vec<Tracked> = self.rollouts.all(of_rollout).into_iter().flatten().collect();
         all.extend(polled(&self.deployments));
         all.extend(polled(&self.stateful_sets));
         all.extend(polled(&self.daemon_sets));
@@ -267,8 +266,8 @@ fn workloads<K: Watched<Value = Tracked>>(
 }
 
 fn polled<K: Watched<Value = Tracked>>(cache: &Cache<K>) -> Vec<Tracked> {
-    let polls = |lens: &Arc<Lens<K>>| lens.value.settings.polls.then(|| lens.value.clone());
-    cache.all().iter().filter_map(polls).collect()
+    let polls = |lens: &Lens<K>| lens.value.settings.polls.then(|| lens.value.clone());
+    cache.all(polls).into_iter().flatten().collect()
 }
 
 /// Keys by the images that updates may change.

@@ -100,7 +100,7 @@ pub async fn explain(at: &At, args: &ImageExplain) -> anyhow::Result<()> {
     let event = Event::new(&args.image, None, "explain", "").map_err(|why| anyhow!(why))?;
     let namespace = (!args.all_namespaces).then_some(at.namespace.as_str());
     let told = update::explain(&at.cluster, namespace, &event, Timestamp::now()).await?;
-    let mut rows = vec![["NAMESPACE", "WORKLOAD", "OUTCOME", "WHY"].map(str::to_string)];
+    let mut rows = vec![["NAMESPACE", "WORKLOAD", "OUTCOME", "NEXT POLL", "WHY"].map(str::to_string)];
     for told in told {
         let (outcome, why) = match told.outcome {
             Outcome::Proposed(_) => ("proposed", String::new()),
@@ -110,7 +110,8 @@ pub async fn explain(at: &At, args: &ImageExplain) -> anyhow::Result<()> {
             Outcome::Apart(_) => continue,
         };
         let workload = format!("{}/{}", told.kind.word().to_lowercase(), told.name);
-        rows.push([told.namespace, workload, outcome.to_string(), why]);
+        let poll = told.next_poll.map_or("-".to_string(), |at| at.to_string());
+        rows.push([told.namespace, workload, outcome.to_string(), poll, why]);
     }
     if rows.len() == 1 {
         eprintln!("No workload with a keel.sh/policy runs {}; --all says why not.", event.reference.repository());
