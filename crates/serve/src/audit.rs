@@ -1,7 +1,7 @@
 //! Keel's audit and its figures of each day, read off the updates: they are the trail.
 
 use super::{App, answer};
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderMap;
 use jiff::tz::TimeZone;
@@ -26,12 +26,12 @@ struct Entry<'u> {
 }
 
 /// `GET /v1/audit`: the latest first. Without a filter all of it; Keel then shows nothing.
-pub async fn list(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    if app.0.auth.who(&headers).is_none() {
+pub async fn list(State(app): State<App>, request: Request) -> Response {
+    if app.0.auth.who(request.headers()).is_none() {
         return answer::unauthorized();
     }
-    let query =
-        query.unwrap_or_default().replace("%2C", ",").replace("%2c", ",").replace("%2A", "*").replace("%2a", "*");
+    let query = request.uri().query().unwrap_or_default();
+    let query = query.replace("%2C", ",").replace("%2c", ",").replace("%2A", "*").replace("%2a", "*");
     let query: HashMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
     let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
     let (limit, offset) = (number("limit"), number("offset"));
