@@ -71,9 +71,8 @@ async fn promote_resumes_and_a_restart_has_its_time() {
     let said = world.run(&["promote", "web"]).await;
     assert_eq!((said.out.as_str(), said.code), ("rollout 'web' promoted\n", 0));
     assert_eq!(world.written(), [(status(), json!({"status": {"pauseConditions": null}}))]);
-    let second_pause = |rollout: &Value| {
-        rollout["status"]["currentStepIndex"] == 3 && !rollout["status"]["pauseConditions"].is_null()
-    };
+    let second_pause =
+        |rollout: &Value| rollout["status"]["currentStepIndex"] == 3 && !rollout["status"]["pauseConditions"].is_null();
     world.until("web", second_pause).await;
     world.run(&["pause", "web"]).await;
     world.until("web", |rollout| rollout["spec"]["paused"] == true).await;

@@ -78,7 +78,7 @@ fn crash(scenario: &Scenario, played: &Played, all: bool) -> (usize, Vec<String>
         for (nth, line) in (1..).zip(&act.written) {
             for moment in [Moment::Before, Moment::After] {
                 let point = format!("{}: {moment:?} write {nth} of {:?} ({line})", scenario.title, act.act);
-                if !all && number(&point) % SAMPLE != 0 {
+                if !all && !number(&point).is_multiple_of(SAMPLE) {
                     continue;
                 }
                 looked += 1;

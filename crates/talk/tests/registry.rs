@@ -289,7 +289,5 @@ proptest! {
     }
 }
 
-#[test]
-fn the_largest_answer_is_small_enough_to_hold_many() {
-    assert!(LARGEST <= 4 << 20);
-}
+// Answers of many registries may be held at once.
+const _: () = assert!(LARGEST <= 4 << 20);

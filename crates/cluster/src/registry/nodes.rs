@@ -14,11 +14,14 @@ const FRESH: SignedDuration = SignedDuration::from_secs(60);
 /// Only names and labels are wanted.
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io, application/json";
 
+/// When they were listed, and which there were; nothing when they could not be listed.
+type Listed = (Timestamp, Option<Arc<[Node]>>);
+
 /// The nodes.
 pub(crate) struct Nodes {
     cluster: Cluster,
     clock: Arc<dyn Clock>,
-    last: Mutex<Option<(Timestamp, Option<Arc<[Node]>>)>>,
+    last: Mutex<Option<Listed>>,
 }
 
 impl Nodes {

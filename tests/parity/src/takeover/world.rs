@@ -43,7 +43,8 @@ impl World {
 
     /// The controller has seen the spec as it is.
     pub fn observed(&self) -> bool {
-        text(&self.status()["observedGeneration"]) == self.rollout()["metadata"]["generation"].to_string()
+        let generation = self.rollout()["metadata"]["generation"].to_string();
+        text(&self.status()["observedGeneration"]) == generation
     }
 
     /// `status.phase`, when it is about the spec as it is.

@@ -28,7 +28,7 @@ fn before() -> Vec<State> {
     vec![
         State::of("blue/green: fresh", App::blue_green(by_hand()))
             .at(|w| w.done(1) && w.serves("active") == 1 && w.serves("preview") == 1)
-            .then([ship(2), until(|w| waits(w)), promote()])
+            .then([ship(2), until(waits), promote()])
             .end(|w| w.done(2)),
         State::of("blue/green: before the switch", App::blue_green(json!({})))
             .way([room(2), ship_gated(2)])
@@ -50,22 +50,22 @@ fn before() -> Vec<State> {
             .then([promote()])
             .end(|w| w.done(2)),
         State::of("blue/green: a small preview that grows", by_hand_with(&json!({"previewReplicaCount": 1})))
-            .way([room(2), ship_gated(2), until(|w| waits(w)), promote()])
+            .way([room(2), ship_gated(2), until(waits), promote()])
             .at(|w| w.size(2) == 4 && w.available(2) == 2 && w.serves("active") == 1)
             .then([room(2)])
             .end(|w| w.done(2)),
         State::of("blue/green: paused by hand at the pause", App::blue_green(by_hand()))
-            .way([ship(2), until(|w| waits(w)), pause_by_hand()])
+            .way([ship(2), until(waits), pause_by_hand()])
             .at(|w| w.phase() == "Paused" && w.rollout()["spec"]["paused"] == true && w.serves("active") == 1)
-            .then([unpause(), until(|w| waits(w)), promote()])
+            .then([unpause(), until(waits), promote()])
             .end(|w| w.done(2)),
         State::of("blue/green: a third version at the pause", App::blue_green(by_hand()))
-            .way([ship(2), until(|w| waits(w)), ship(3)])
+            .way([ship(2), until(waits), ship(3)])
             .at(|w| w.paused_by("BlueGreenPause") && w.serves("preview") == 3 && w.runs(3, 4) && w.runs(2, 0))
             .then([promote()])
             .end(|w| w.done(3)),
         State::of("blue/green: scaled at the pause", App::blue_green(by_hand()))
-            .way([ship(2), until(|w| waits(w)), scale(6)])
+            .way([ship(2), until(waits), scale(6)])
             .at(|w| waits(w) && w.runs(1, 6) && w.runs(2, 6))
             .then([promote()])
             .end(|w| w.done(2)),
@@ -78,17 +78,17 @@ fn before() -> Vec<State> {
         .then([room(4)])
         .end(|w| w.done(2)),
         State::of("blue/green: made invalid at the pause", App::blue_green(by_hand()))
-            .way([ship(2), until(|w| waits(w)), strategy(json!({"previewService": "$R-active"}))])
+            .way([ship(2), until(waits), strategy(json!({"previewService": "$R-active"}))])
             .at(|w| w.reason("InvalidSpec") == "InvalidSpec" && w.runs(2, 4) && w.serves("active") == 1)
-            .then([strategy(json!({"previewService": "$R-preview"})), until(|w| waits(w)), promote()])
+            .then([strategy(json!({"previewService": "$R-preview"})), until(waits), promote()])
             .end(|w| w.done(2)),
         State::of("blue/green: aborted before the switch", App::blue_green(by_hand()))
-            .way([ship(2), until(|w| waits(w)), abort()])
+            .way([ship(2), until(waits), abort()])
             .at(|w| w.aborted() && w.runs(2, 0) && w.serves("active") == 1)
-            .then([retry(), until(|w| waits(w)), promote()])
+            .then([retry(), until(waits), promote()])
             .end(|w| w.done(2)),
         State::of("blue/green: aborted, its pods linger", by_hand_with(&json!({"abortScaleDownDelaySeconds": SOON})))
-            .way([ship(2), until(|w| waits(w))])
+            .way([ship(2), until(waits)])
             .late([abort()])
             .at(|w| w.aborted() && w.lingers(2) && w.runs(2, 4) && w.serves("active") == 1)
             .then([until(|w| w.runs(2, 0)), ship(1)])
@@ -103,7 +103,7 @@ fn after() -> Vec<State> {
             .at(|w| w.settled(2) && w.serves("active") == 2 && w.lingers(1) && w.runs(1, 4))
             .end(|w| w.done(2)),
         State::of("blue/green: switched, the old pods are gone", App::blue_green(by_hand()))
-            .way([ship(2), until(|w| waits(w)), promote()])
+            .way([ship(2), until(waits), promote()])
             .at(|w| w.done(2) && w.serves("active") == 2)
             .then([ship(1), until(|w| w.paused_by("BlueGreenPause")), promote()])
             .end(|w| w.done(1)),
@@ -112,13 +112,13 @@ fn after() -> Vec<State> {
             .at(|w| w.settled(3) && w.lingers(1) && w.lingers(2) && w.runs(1, 4) && w.runs(2, 4))
             .end(|w| w.done(3)),
         State::of("blue/green: back to a version that lingered", by_hand_with(&json!({"scaleDownDelaySeconds": SOON})))
-            .late([ship(2), until(|w| waits(w)), promote(), until(|w| w.settled(2) && w.lingers(1)), ship(1)])
+            .late([ship(2), until(waits), promote(), until(|w| w.settled(2) && w.lingers(1)), ship(1)])
             .at(|w| w.settled(1) && w.serves("active") == 1 && w.lingers(2) && w.runs(2, 4))
             .end(|w| w.done(1)),
         State::of("blue/green: undone at the pause", App::blue_green(by_hand()))
-            .way([ship(2), until(|w| waits(w)), ship(1)])
+            .way([ship(2), until(waits), ship(1)])
             .at(|w| w.settled(1) && w.serves("active") == 1 && w.serves("preview") == 1)
-            .then([ship(2), until(|w| waits(w)), promote()])
+            .then([ship(2), until(waits), promote()])
             .end(|w| w.done(2)),
     ]
 }
