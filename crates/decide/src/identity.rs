@@ -202,11 +202,12 @@ pub fn sync_revision(pass: &mut Pass<'_>) {
         patch.insert("spec".to_string(), json!({"minReadySeconds": ready_seconds}));
     }
     let (seen, revision, name) = (set.seen, set.revision(), set.name().to_string());
+    // The Rollout first: whoever looks at an old one fails here, and no set counts on for a template that is not wanted any more.
+    set_rollout_revision(pass, revision);
     if !patch.is_empty() {
         pass.write(Kind::ReplicaSet, &seen.metadata, Op::Patch(Value::Object(patch)));
     }
     affinity::sync(pass);
-    set_rollout_revision(pass, revision);
     if conditions::find(&pass.rollout.status.conditions, names::PROGRESSING).is_none() {
         let text = format!("Found new replica set \"{name}\"");
         let found = conditions::condition(names::PROGRESSING, "True", "FoundNewReplicaSet", text, pass.now);

@@ -5,6 +5,8 @@
 mod world;
 
 use serde_json::{Value, json};
+use serinus_decide::{Act, Kind, Op};
+use serinus_wire::keys;
 use world::{World, template};
 
 fn routed(steps: Value) -> World {
@@ -192,6 +194,25 @@ fn back_to_the_stable_version_skips_the_steps() {
     assert_eq!(world.sizes(), [("web:1".to_string(), 5)].into());
     assert!(world.events.contains(&"SkipSteps".to_string()), "{:?}", world.events);
     assert_eq!(world.seen.rollout.metadata.annotations["rollout.argoproj.io/revision"], "3");
+}
+
+/// The Rollout's guard stops who looks at an old one: no set counts on for a template that is not wanted any more.
+#[test]
+fn a_set_counts_on_after_its_rollout() {
+    let mut world = routed(json!([{"setWeight": 40}, {"pause": {}}]));
+    world.run();
+    set_image(&mut world, "web:2");
+    world.run();
+    set_image(&mut world, "web:1");
+    let plan = world.plan();
+    let counted = plan.acts.iter().filter_map(|act| match act {
+        Act::Write(write) => match &write.op {
+            Op::Patch(patch) if !patch["metadata"]["annotations"][keys::REVISION].is_null() => Some(write.target.kind),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(counted.collect::<Vec<_>>(), [Kind::Rollout, Kind::ReplicaSet]);
 }
 
 #[test]
