@@ -78,7 +78,8 @@ async fn promote_resumes_and_a_restart_has_its_time() {
     world.until("web", |rollout| rollout["spec"]["paused"] == true).await;
     world.forget();
     world.run(&["promote", "web"]).await;
-    assert_eq!(world.written().last(), Some(&(ROLLOUT.to_string(), json!({"spec": {"paused": false}}))));
+    let (spec, ended) = (json!({"spec": {"paused": false}}), json!({"status": {"pauseConditions": null}}));
+    assert_eq!(world.written(), [(ROLLOUT.to_string(), spec), (status(), ended)]);
     world.until("web", |rollout| rollout["status"]["phase"] == "Healthy").await;
     world.forget();
     let said = world.run(&["restart", "web", "-i", "10m"]).await;

@@ -80,11 +80,12 @@ pub async fn promote(at: &At, args: &Promote) -> anyhow::Result<()> {
     if matches!(how, How::SkipStep | How::SkipAll) && steps == 0 {
         anyhow::bail!("rollout '{name}' has no canary steps to skip: use promote without the flag, or with --full");
     }
-    if let Some(status) = status_patch(&rollout, how) {
-        at.patch_status(&ROLLOUT, name, &json!({"status": status})).await?;
-    }
+    // Its spec first: a controller that sees the end of a step's pause while the rollout is still paused by hand begins that pause again.
     if rollout.spec.paused {
         at.patch(&ROLLOUT, name, Patch::Merge, &json!({"spec": {"paused": false}})).await?;
+    }
+    if let Some(status) = status_patch(&rollout, how) {
+        at.patch_status(&ROLLOUT, name, &json!({"status": status})).await?;
     }
     say(&format!("rollout '{name}' {}promoted", if how == How::Full { "fully " } else { "" }))?;
     Ok(())
