@@ -4,6 +4,7 @@
 use crate::memory::Memory;
 use crate::queue::Action;
 use crate::write::{Carried, Outcome};
+use jiff::Timestamp;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::time::Duration;
@@ -14,6 +15,12 @@ pub(crate) const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 const WORTH_AN_EVENT: u32 = 5;
 /// Shortest pause before looking again: a wake-up that is due already must not spin.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// How long until `wake`, seen at `now`: never less than `AT_ONCE`, never more than `resync`, which is also the time without a wake-up.
+pub(crate) fn pause_until(wake: Option<Timestamp>, now: Timestamp, resync: Duration) -> Duration {
+    let left = |wake: Timestamp| Duration::try_from(wake.duration_since(now)).unwrap_or_default().max(AT_ONCE);
+    wake.map_or(resync, |wake| left(wake).min(resync))
+}
 
 /// What follows.
 pub(crate) struct Concluded {

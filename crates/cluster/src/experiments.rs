@@ -1,8 +1,7 @@
 //! One look at one Experiment: what is seen, what is decided, carry it out, and when to look again.
 
-use crate::conclude::{AT_ONCE, Concluded, conclude, trouble};
+use crate::conclude::{AT_ONCE, Concluded, conclude, pause_until, trouble};
 use crate::events::{About, Events};
-use crate::fresh::Freshness;
 use crate::lens::{
     AnalysisRuns, AnalysisTemplates, ClusterTemplates, Experiments, Lens, ReplicaSets, Services, Watched,
 };
@@ -12,7 +11,6 @@ use crate::runs::runs_of;
 use crate::watches::{Caches, key, owned_by};
 use crate::write::{Carried, carry_out};
 use crate::{Clock, Error};
-use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
@@ -40,13 +38,9 @@ pub(crate) struct ExperimentPass {
 /// The look as the queue calls it.
 pub(crate) async fn reconcile(queued: Arc<Lens<Experiments>>, pass: Arc<ExperimentPass>) -> Action {
     let subject = ExperimentRef::from_obj(&*queued);
-    if let Some(left) = pass.memory.of(&subject, |remembered| remembered.resting()) {
-        return Action::After(left);
-    }
-    let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
-        Freshness::Wait(left) => return Action::After(left),
-        Freshness::Fresh => false,
-        Freshness::Overdue => true,
+    let overdue = match pass.memory.due(&subject, &pass.caches) {
+        Ok(overdue) => overdue,
+        Err(left) => return Action::After(left),
     };
     let meta = queued.meta();
     let Some(lens) = pass.caches.experiments.get(&meta.namespace, &meta.name) else {
@@ -82,7 +76,7 @@ impl ExperimentPass {
         }
         let about = About { api_version: keys::API_VERSION, kind: "Experiment", meta: &seen.experiment.metadata };
         let carried = carry_out(&self.client, &self.events, &about, &plan).await;
-        let next = plan.wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
+        let next = pause_until(plan.wake, self.clock.now(), self.resync);
         if self.remember_refusal(subject, &carried) {
             self.memory.of(subject, |remembered| remembered.expect(carried.expected));
             return Action::After(AT_ONCE);
@@ -104,11 +98,6 @@ impl ExperimentPass {
             self.events.note(&about, &note);
         }
         concluded.action
-    }
-
-    fn until(&self, wake: Timestamp) -> Duration {
-        let left = wake.duration_since(self.clock.now());
-        Duration::try_from(left).unwrap_or_default().max(AT_ONCE)
     }
 }
 

@@ -64,6 +64,21 @@ impl<S: Clone + Eq + Hash> Memory<S> {
     }
 }
 
+impl<S: Clone + Eq + Hash> Memory<S> {
+    /// Whether the caches are overdue, so that `subject` must be read directly; an error tells how much longer it is left alone or the
+    /// caches are waited for.
+    pub fn due(&self, subject: &S, caches: &Caches) -> Result<bool, Duration> {
+        self.of(subject, |remembered| match remembered.resting() {
+            Some(left) => Err(left),
+            None => match remembered.freshness(caches) {
+                Freshness::Wait(left) => Err(left),
+                Freshness::Fresh => Ok(false),
+                Freshness::Overdue => Ok(true),
+            },
+        })
+    }
+}
+
 impl Remembered {
     /// Whether the subject can be decided from the caches.
     pub fn freshness(&mut self, caches: &Caches) -> Freshness {

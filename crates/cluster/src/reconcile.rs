@@ -1,6 +1,6 @@
 //! One pass over one Rollout: are the caches fresh, what is seen, what is decided, carry it out, when to look again.
 
-use crate::conclude::{AT_ONCE, Concluded, conclude, trouble};
+use crate::conclude::{Concluded, conclude, pause_until, trouble};
 use crate::events::{About, Events};
 use crate::fresh::Freshness;
 use crate::lens::{AnalysisRuns, Lens, ReplicaSets, Rollouts};
@@ -140,7 +140,7 @@ impl Pass {
         carried: Carried,
         wake: Option<Timestamp>,
     ) -> (Action, bool) {
-        let next = wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
+        let next = pause_until(wake, self.clock.now(), self.resync);
         self.tell(rollout, conclude(&self.memory, subject, carried, next))
     }
 
@@ -168,10 +168,5 @@ impl Pass {
                 &Note { kind: NoteType::Normal, reason: "RolloutAddedToInformer".into(), message },
             );
         }
-    }
-
-    fn until(&self, wake: Timestamp) -> Duration {
-        let left = wake.duration_since(self.clock.now());
-        Duration::try_from(left).unwrap_or_default().max(AT_ONCE)
     }
 }

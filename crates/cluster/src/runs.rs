@@ -1,9 +1,8 @@
 //! One look at one AnalysisRun: what is seen, what is decided, carry it out, measure, and look again with the answers.
 
 use crate::cache::Change;
-use crate::conclude::AFTER_REFUSAL;
+use crate::conclude::{AFTER_REFUSAL, pause_until};
 use crate::events::{About, Events};
-use crate::fresh::Freshness;
 use crate::lens::{AnalysisRuns, JobPods, Jobs, Lens};
 use crate::measure::Measure;
 use crate::memory::Memory;
@@ -25,9 +24,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Shortest pause before looking again.
-const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// An AnalysisRun by namespace and name: what the queue holds.
 pub type RunRef = ObjectRef<Lens<AnalysisRuns>>;
@@ -74,13 +70,9 @@ pub(crate) struct RunPass {
 /// The look as the queue calls it.
 pub(crate) async fn reconcile(queued: Arc<Lens<AnalysisRuns>>, pass: Arc<RunPass>) -> Action {
     let subject = RunRef::from_obj(&*queued);
-    if let Some(left) = pass.memory.of(&subject, |remembered| remembered.resting()) {
-        return Action::After(left);
-    }
-    let overdue = match pass.memory.of(&subject, |remembered| remembered.freshness(&pass.caches)) {
-        Freshness::Wait(left) => return Action::After(left),
-        Freshness::Fresh => false,
-        Freshness::Overdue => true,
+    let overdue = match pass.memory.due(&subject, &pass.caches) {
+        Ok(overdue) => overdue,
+        Err(left) => return Action::After(left),
     };
     let meta = queued.meta();
     let Some(lens) = pass.caches.analysis_runs.get(&meta.namespace, &meta.name) else {
@@ -193,8 +185,7 @@ impl RunPass {
         match carried.outcome {
             Outcome::Done => {
                 self.memory.of(subject, |remembered| remembered.succeeded());
-                let until = wake.map_or(self.resync, |wake| self.until(wake).min(self.resync));
-                Action::After(until)
+                Action::After(pause_until(wake, self.clock.now(), self.resync))
             }
             Outcome::Conflict(text) => {
                 tracing::debug!(%subject, text, "somebody else was faster: looks again");
@@ -218,11 +209,6 @@ impl RunPass {
         let pause = self.memory.of(subject, |remembered| remembered.failed());
         tracing::warn!(%subject, text, "tries again");
         Action::After(pause.max(later.unwrap_or_default()))
-    }
-
-    fn until(&self, wake: Timestamp) -> Duration {
-        let left = wake.duration_since(self.clock.now());
-        Duration::try_from(left).unwrap_or_default().max(AT_ONCE)
     }
 }
 

@@ -11,13 +11,13 @@ mod support;
 use serde_json::Value;
 use serinus_cluster::{Decide, LeaseOptions};
 use serinus_model::Model;
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use support::play::ready_endpoints;
 use support::storm::{Dice, Log, Stormy};
 use support::story::{self, PARTS, Part};
-use support::{ENDPOINT_SLICE, INGRESS, NS, Running, Tap, World, seed, text};
+use support::{INGRESS, NS, Running, Tap, World, seed, text};
 use tokio::time::Instant;
 
 /// How long a part may take to come to its end, in virtual time. Longer than every pause, deadline and back-off together.
@@ -154,16 +154,6 @@ async fn sent_to_nobody(world: &World) -> String {
         }
         world.model.changed(version).await;
     }
-}
-
-fn ready_endpoints(world: &World) -> BTreeMap<String, usize> {
-    let mut ready = BTreeMap::new();
-    for slice in world.look_all(&ENDPOINT_SLICE) {
-        let endpoints = slice["endpoints"].as_array().cloned().unwrap_or_default();
-        let count = endpoints.iter().filter(|endpoint| endpoint["conditions"]["ready"] == true).count();
-        *ready.entry(text(&slice, "/metadata/labels/kubernetes.io~1service-name").to_string()).or_default() += count;
-    }
-    ready
 }
 
 fn canary_weight(world: &World) -> i64 {

@@ -1,6 +1,6 @@
 //! One pass over one Rollout: what was seen, what the plan changes so far, and the status that comes out of it.
 
-use crate::plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Target, Verdict, Write};
+use crate::plan::{Act, Guard, Kind, NoteType, Op, Plan, Target, Verdict, Write};
 use crate::seen::Seen;
 use crate::sets::{SetView, Sets};
 use crate::status::pause::PauseEdits;
@@ -91,7 +91,7 @@ impl<'a> Pass<'a> {
 
     /// Adds an event.
     pub fn note(&mut self, kind: NoteType, reason: &str, message: impl Into<String>) {
-        self.plan.acts.push(Act::Note(Note { kind, reason: reason.to_string(), message: message.into() }));
+        self.plan.note(kind, reason, message);
     }
     /// Adds a normal event.
     pub fn tell(&mut self, reason: &str, message: impl Into<String>) {
@@ -99,7 +99,7 @@ impl<'a> Pass<'a> {
     }
     /// Adds a line to the report.
     pub fn report(&mut self, part: &str, verdict: Verdict, text: impl Into<String>) {
-        self.plan.report.lines.push(Line { part: part.to_string(), verdict, text: text.into() });
+        self.plan.tell(part, verdict, text);
     }
     /// Says what is waited for.
     pub fn waits(&mut self, part: &str, text: impl Into<String>) {
@@ -107,9 +107,7 @@ impl<'a> Pass<'a> {
     }
     /// Time changes something at `at`: look again then.
     pub fn wake_at(&mut self, at: Timestamp) {
-        if at > self.now {
-            self.plan.wake = Some(self.plan.wake.map_or(at, |other| other.min(at)));
-        }
+        self.plan.wake_at(self.now, at);
     }
     /// `seconds` after `start`; the far future when that can't be told.
     pub fn after(start: Timestamp, seconds: i64) -> Timestamp {

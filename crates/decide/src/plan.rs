@@ -17,6 +17,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Adds an event.
+    pub(crate) fn note(&mut self, kind: NoteType, reason: &str, message: impl Into<String>) {
+        self.acts.push(Act::Note(Note { kind, reason: reason.to_string(), message: message.into() }));
+    }
+    /// Adds a line to the report.
+    pub(crate) fn tell(&mut self, part: &str, verdict: Verdict, text: impl Into<String>) {
+        self.report.lines.push(Line { part: part.to_string(), verdict, text: text.into() });
+    }
+    /// Time changes something at `at`, which lies after `now`: look again then.
+    pub(crate) fn wake_at(&mut self, now: Timestamp, at: Timestamp) {
+        if at > now {
+            self.wake = Some(self.wake.map_or(at, |other| other.min(at)));
+        }
+    }
     /// The writes in order.
     pub fn writes(&self) -> impl Iterator<Item = &Write> {
         self.acts.iter().filter_map(|act| match act {

@@ -17,6 +17,23 @@ const DEPLOYMENT: &str = "test2-pregap";
 /// Long enough for pods to start and for the delays before old ones are removed, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Takes away a namespace that an earlier run has left, and waits until it is gone.
+pub async fn vacant(api: &Api, namespace: &str) -> Result<()> {
+    let path = format!("/api/v1/namespaces/{namespace}");
+    api.delete(&path).await?;
+    until(&format!("the namespace {namespace} of an earlier run to go"), PATIENCE, || async {
+        Ok(if api.get(&path).await?.is_none() { Look::Done(()) } else { Look::Not("still there".into()) })
+    })
+    .await
+}
+
+/// A fresh, empty namespace.
+pub async fn fresh(api: &Api, namespace: &str) -> Result<()> {
+    vacant(api, namespace).await?;
+    let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+    api.create("/api/v1/namespaces", body).await
+}
+
 /// The scene.
 pub struct Scene {
     /// The way to the cluster.
@@ -29,12 +46,7 @@ impl Scene {
     /// Sets it up, with version 1.0.0, in a fresh namespace.
     pub async fn set(namespace: &str) -> Result<Self> {
         let api = Api::open().await?;
-        let path = format!("/api/v1/namespaces/{namespace}");
-        api.delete(&path).await?;
-        until(&format!("the namespace {namespace} of an earlier run to go"), PATIENCE, || async {
-            Ok(if api.get(&path).await?.is_none() { Look::Done(()) } else { Look::Not("still there".into()) })
-        })
-        .await?;
+        vacant(&api, namespace).await?;
         apply(&MANIFESTS.replace("$NAMESPACE", namespace)).await?;
         Ok(Self { api, namespace: namespace.to_owned() })
     }

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::json;
 use serinus_tests_lab::api::Api;
 use serinus_tests_lab::controller::{Controller, Which};
-use serinus_tests_lab::scene::PATIENCE;
+use serinus_tests_lab::scene::{PATIENCE, fresh};
 use serinus_tests_lab::wait::{Look, until};
 use serinus_tests_parity::answers::Answers;
 use serinus_tests_parity::compare::{Difference, History, compare};
@@ -145,14 +144,7 @@ fn differences(
 
 /// A fresh namespace and what happens in it.
 async fn side(api: &Arc<Api>, answers: &Answers, namespace: &str, follows: &mut JoinSet<Result<()>>) -> Result<Side> {
-    let path = format!("/api/v1/namespaces/{namespace}");
-    api.delete(&path).await?;
-    until(&format!("the namespace {namespace} of an earlier run to go"), PATIENCE, || async {
-        Ok(if api.get(&path).await?.is_none() { Look::Done(()) } else { Look::Not("still there".into()) })
-    })
-    .await?;
-    let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-    api.create("/api/v1/namespaces", body).await?;
+    fresh(api, namespace).await?;
     let record = Record::default();
     follows.spawn(record.clone().follow(api.clone(), namespace.to_owned()));
     let pulse = Pulse::default();

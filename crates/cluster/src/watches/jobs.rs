@@ -2,7 +2,7 @@
 
 use super::{Demand, Start, Told, drive};
 use crate::cache::{Cache, Change, Feed};
-use crate::lens::{JobPods, Jobs};
+use crate::lens::{JobPods, Jobs, Watched};
 use crate::runs;
 use futures::FutureExt;
 use kube::runtime::watcher;
@@ -20,9 +20,7 @@ impl<T: Told> Start<'_, T> {
                 let _ = queue.unbounded_send(run);
             }
         };
-        let config = watcher::Config::default().labels(keys::JOB_RUN_UID);
-        let api = self.scope.job_api(self.client);
-        self.running.push(drive(api, config, Demand::May, feed, self.told.clone(), on_change).boxed());
+        self.of_runs(feed, on_change);
         cache
     }
 
@@ -38,9 +36,14 @@ impl<T: Told> Start<'_, T> {
                 let _ = queue.unbounded_send(run);
             }
         };
+        self.of_runs(feed, on_change);
+        cache
+    }
+
+    /// Watches what carries the label of a run, where Jobs are made.
+    fn of_runs<K: Watched>(&mut self, feed: Feed<K>, on_change: impl Fn(&Change<K>) + Send + 'static) {
         let config = watcher::Config::default().labels(keys::JOB_RUN_UID);
         let api = self.scope.job_api(self.client);
         self.running.push(drive(api, config, Demand::May, feed, self.told.clone(), on_change).boxed());
-        cache
     }
 }

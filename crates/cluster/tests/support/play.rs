@@ -240,7 +240,8 @@ pub async fn sent_to_nobody(world: &World) -> String {
     }
 }
 
-fn ready_endpoints(world: &World) -> BTreeMap<String, usize> {
+/// Ready endpoints by Service.
+pub fn ready_endpoints(world: &World) -> BTreeMap<String, usize> {
     let mut ready = BTreeMap::new();
     for slice in world.look_all(&ENDPOINT_SLICE) {
         let endpoints = slice["endpoints"].as_array().cloned().unwrap_or_default();

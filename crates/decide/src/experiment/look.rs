@@ -1,7 +1,7 @@
 //! The work of one look: the status that comes out of it, and the plan so far.
 
 use super::seen::{Seen, is_own};
-use crate::plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Target, Verdict, Write};
+use crate::plan::{Act, Guard, Kind, Note, NoteType, Op, Plan, Target, Verdict, Write};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serinus_wire::analysis::Phase;
@@ -95,17 +95,15 @@ impl<'a> Look<'a> {
 
     /// Adds an event on the Experiment.
     pub fn note(&mut self, kind: NoteType, reason: &str, message: impl Into<String>) {
-        self.plan.acts.push(Act::Note(Note { kind, reason: reason.to_string(), message: message.into() }));
+        self.plan.note(kind, reason, message);
     }
     /// Adds a line to the report.
     pub fn report(&mut self, part: &str, verdict: Verdict, text: impl Into<String>) {
-        self.plan.report.lines.push(Line { part: part.to_string(), verdict, text: text.into() });
+        self.plan.tell(part, verdict, text);
     }
     /// Time changes something at `at`: look again then.
     pub fn wake_at(&mut self, at: Timestamp) {
-        if at > self.now {
-            self.plan.wake = Some(self.plan.wake.map_or(at, |other| other.min(at)));
-        }
+        self.plan.wake_at(self.now, at);
     }
 
     /// Adds a write to an object that was seen.

@@ -3,5 +3,7 @@
 
 mod laws;
 mod life;
+#[path = "../merge/mod.rs"]
+mod merge;
 mod parts;
 mod world;

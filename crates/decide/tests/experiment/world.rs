@@ -1,5 +1,6 @@
 //! A tiny world with one Experiment in it: plans are applied to plain data, ReplicaSets and AnalysisRuns follow.
 
+use crate::merge::{merge, patched};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serinus_decide::experiment::{Seen, decide, is_own};
@@ -231,29 +232,5 @@ impl World {
     /// Sizes of the sets.
     pub fn sizes(&self) -> Vec<(String, i32)> {
         self.seen.replica_sets.iter().map(|set| (set.metadata.name.clone(), set.spec.replicas.unwrap_or(1))).collect()
-    }
-}
-
-fn patched<T: serde::Serialize + serde::de::DeserializeOwned>(object: &T, patch: &Value) -> T {
-    let mut value = serde_json::to_value(object).unwrap();
-    merge(&mut value, patch);
-    serde_json::from_value(value).unwrap()
-}
-
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let object = target.as_object_mut().unwrap();
-    for (key, value) in patch {
-        if value.is_null() {
-            object.remove(key);
-        } else {
-            merge(object.entry(key.clone()).or_insert(Value::Null), value);
-        }
     }
 }

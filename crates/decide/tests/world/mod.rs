@@ -3,7 +3,11 @@
 // Each test file uses a part of it.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../merge/mod.rs"]
+mod merge;
 mod pods;
+
+pub use merge::patched;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -391,28 +395,4 @@ pub fn image(template: &Value) -> String {
 
 pub fn template(image: &str) -> Value {
     json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": image}]}})
-}
-
-pub fn patched<T: serde::Serialize + serde::de::DeserializeOwned>(object: &T, patch: &Value) -> T {
-    let mut value = serde_json::to_value(object).unwrap();
-    merge(&mut value, patch);
-    serde_json::from_value(value).unwrap()
-}
-
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let object = target.as_object_mut().unwrap();
-    for (key, value) in patch {
-        if value.is_null() {
-            object.remove(key);
-        } else {
-            merge(object.entry(key.clone()).or_insert(Value::Null), value);
-        }
-    }
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde_json::json;
 use serinus_tests_lab::api::Api;
 use serinus_tests_lab::controller::{Controller, Which};
-use serinus_tests_lab::wait::{Look, until};
+use serinus_tests_lab::scene::fresh;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -33,8 +33,6 @@ const AT_ONCE: usize = 8;
 const HOLD: Duration = Duration::from_secs(12);
 /// How long what the old controller wrote last may take to be seen.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Longest wait for a controller or a namespace.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,14 +289,7 @@ async fn stage_of_twins(api: &Arc<Api>, follows: &mut JoinSet<Result<()>>) -> Re
 
 /// A fresh namespace.
 async fn stage(api: &Arc<Api>, namespace: &str, follows: &mut JoinSet<Result<()>>) -> Result<Stage> {
-    let path = format!("/api/v1/namespaces/{namespace}");
-    api.delete(&path).await?;
-    until(&format!("the namespace {namespace} of an earlier run to go"), PATIENCE, || async {
-        Ok(if api.get(&path).await?.is_none() { Look::Done(()) } else { Look::Not("still there".into()) })
-    })
-    .await?;
-    let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-    api.create("/api/v1/namespaces", body).await?;
+    fresh(api, namespace).await?;
     let mirror = Mirror::default();
     follows.spawn(mirror.clone().follow(api.clone(), namespace.to_owned()));
     let side = Side {
