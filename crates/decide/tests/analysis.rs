@@ -520,6 +520,28 @@ fn each_rule_of_a_run_has_its_text() {
     }
 }
 
+/// Found by the laws below: the Job that is being made counts among those that are kept, or the next look has something left to do.
+#[test]
+fn the_oldest_job_goes_in_the_look_that_makes_one_too_many() {
+    let job = json!({"name": "m", "interval": "10s", "provider": {"job": {"spec": {"template": {"spec": {}}}}}});
+    let mut world = World::new(json!({"metrics": [job]}), &[]);
+    for round in 1..40 {
+        let wake = world.look().plan.wake;
+        let again = decide(&world.seen, world.now);
+        assert!(again.plan.acts.is_empty(), "round {round}: {:?}", again.plan.acts);
+        assert!(world.seen.jobs.len() <= 10, "round {round}: {} Jobs", world.seen.jobs.len());
+        match world.seen.jobs.iter_mut().find(|job| job.status.conditions.is_empty()) {
+            Some(job) => job.status.conditions.push(JobCondition {
+                kind: "Complete".into(),
+                status: "True".into(),
+                message: String::new(),
+            }),
+            None => world.now = wake.unwrap(),
+        }
+    }
+    assert!(world.seen.run.status.metric_results[0].count > 0);
+}
+
 fn metrics() -> impl Strategy<Value = Json> {
     let metric = (0..4_i64, -1..3_i64, 0..2_i64, 0..3_i64, 0..3_i64, any::<bool>(), any::<bool>(), any::<bool>());
     proptest::collection::vec(metric, 1..3).prop_map(|metrics| {

@@ -158,7 +158,10 @@ pub fn forget(look: &mut Look<'_>, metric: &Metric, kept: usize) {
         let created = |job: &Job| job.metadata.creation_timestamp;
         created(b).cmp(&created(a)).then_with(|| b.metadata.name.cmp(&a.metadata.name))
     });
-    let old = jobs.into_iter().skip(kept);
+    // The one that this look makes is not seen yet.
+    let making = look.result(&metric.name).and_then(under_way);
+    let making = making.is_some_and(|name| jobs.iter().all(|job| job.metadata.name != *name));
+    let old = jobs.into_iter().skip(kept.saturating_sub(usize::from(making)));
     for job in old.filter(|job| job.metadata.deletion_timestamp.is_none() && outcome(job).is_some()) {
         look.write(Kind::Job, &job.metadata, Op::Delete);
     }
