@@ -7,15 +7,26 @@ use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serinus_tests_lab::api::Api;
 use serinus_tests_parity::compare::Difference;
 use serinus_tests_parity::takeover::crds::{Whose, apply, change_hands};
-use serinus_tests_parity::takeover::run::{Direction, Twins, play};
+use serinus_tests_parity::takeover::run::{Direction, play};
 use serinus_tests_parity::takeover::states;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
+    let (mut killed, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        // What it holds goes with it: the controllers and the proxy must not outlive a run.
+        _ = killed.recv() => bail!("told to end before it was over"),
+        _ = interrupted.recv() => bail!("interrupted before it was over"),
+        played = run() => played,
+    }
+}
+
+async fn run() -> Result<ExitCode> {
     let words: Vec<String> = env::args().skip(1).collect();
     let [forth, back] = Direction::BOTH;
     let (directions, words): (Vec<Direction>, &[String]) = match words.split_first() {
@@ -26,13 +37,11 @@ async fn main() -> Result<ExitCode> {
     let mut states = states::all();
     states.retain(|state| words.iter().all(|word| state.title.contains(word.as_str())));
     ensure!(!states.is_empty(), "no state has {words:?} in its title");
-    let (api, states, mut twins) = (Arc::new(Api::open().await?), Arc::new(states), Twins::default());
+    let (api, states) = (Arc::new(Api::open().await?), Arc::new(states));
     apply(&api, Whose::Argo).await?;
-    let mut tables = Vec::new();
-    for direction in directions {
-        let table = play(&api, direction, &states, &mut twins).await?;
+    let tables = play(&api, &directions, &states).await?;
+    for table in &tables {
         println!("{table}\n");
-        tables.push(table);
     }
     let (objects, lost) = change_hands(&api).await?;
     for Difference { part, argo, ours } in &lost {

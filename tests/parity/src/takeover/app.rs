@@ -15,12 +15,14 @@ pub enum Version {
     Gated(u8),
 }
 
-/// What refers to a Deployment.
+/// Another object that describes the pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Workload(
+pub struct Workload {
+    /// `workloadRef.kind`.
+    pub kind: &'static str,
     /// `workloadRef.scaleDown`.
-    pub &'static str,
-);
+    pub scale_down: &'static str,
+}
 
 /// What an application is made of.
 #[derive(Clone, Debug)]
@@ -88,8 +90,13 @@ impl App {
     }
 
     /// Whose pods are described by a Deployment, which had them first.
-    pub fn of_deployment(mut self, scale_down: &'static str) -> Self {
-        self.workload = Some(Workload(scale_down));
+    pub fn of_deployment(self, scale_down: &'static str) -> Self {
+        self.described_by("Deployment", scale_down)
+    }
+
+    /// Whose pods are described by an object of this kind. Only a Deployment has pods of its own.
+    pub fn described_by(mut self, kind: &'static str, scale_down: &'static str) -> Self {
+        self.workload = Some(Workload { kind, scale_down });
         self
     }
 
@@ -103,9 +110,7 @@ impl App {
         if self.asks() {
             objects.extend(templates());
         }
-        if self.workload.is_some() {
-            objects.push(self.deployment(words));
-        }
+        objects.extend(self.workload.map(|workload| self.describing(workload, words)));
         objects.iter().map(|object| words.object(object)).collect()
     }
 
@@ -113,31 +118,35 @@ impl App {
         self.fields.to_string().contains("$R-judge")
     }
 
-    fn deployment(&self, words: Words<'_>) -> Value {
-        json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "$R-work"},
-            "spec": {
-                "replicas": self.spec["replicas"],
-                "selector": {"matchLabels": {"app": "$R"}},
-                "template": template(words, self.first),
-            },
-        })
+    fn describing(&self, workload: Workload, words: Words<'_>) -> Value {
+        let replicas = if workload.kind == "Deployment" { self.spec["replicas"].clone() } else { json!(0) };
+        let mut object = json!({
+            "apiVersion": workload.version(), "kind": workload.kind, "metadata": {"name": "$R-work"},
+        });
+        let template = template(words, self.first);
+        if workload.has_selector() {
+            let selector = json!({"matchLabels": {"app": "$R"}});
+            object["spec"] = json!({"replicas": replicas, "selector": selector, "template": template});
+        } else {
+            object["template"] = template;
+        }
+        object
     }
 
     /// The Rollout.
     pub fn rollout(&self, words: Words<'_>) -> Object {
         let mut spec = self.spec.clone();
         match self.workload {
-            Some(Workload(scale_down)) => {
-                let workload =
-                    json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "$R-work", "scaleDown": scale_down});
-                spec["workloadRef"] = workload;
+            Some(workload) => {
+                spec["workloadRef"] = json!({
+                    "apiVersion": workload.version(), "kind": workload.kind,
+                    "name": "$R-work", "scaleDown": workload.scale_down,
+                });
             }
-            None => {
-                spec["selector"] = json!({"matchLabels": {"app": "$R"}});
-                spec["template"] = template(words, self.first);
-            }
+            None => spec["template"] = template(words, self.first),
+        }
+        if !self.workload.is_some_and(Workload::has_selector) {
+            spec["selector"] = json!({"matchLabels": {"app": "$R"}});
         }
         spec["strategy"] = Value::Object(Map::from_iter([(self.strategy.to_owned(), self.fields.clone())]));
         words.object(&json!({
@@ -152,9 +161,30 @@ impl App {
         self.strategy
     }
 
-    /// Whether a Deployment describes its pods.
-    pub fn refers(&self) -> bool {
-        self.workload.is_some()
+    /// What describes its pods, if not the Rollout itself.
+    pub fn workload(&self) -> Option<Workload> {
+        self.workload
+    }
+}
+
+impl Workload {
+    fn version(self) -> &'static str {
+        if self.has_selector() { "apps/v1" } else { "v1" }
+    }
+
+    /// All but a PodTemplate have a `spec` with a selector of their own.
+    fn has_selector(self) -> bool {
+        self.kind != "PodTemplate"
+    }
+
+    /// The collection in a namespace, and the patch that changes the pod template.
+    pub fn ship(self, namespace: &str, template: &Value) -> (String, Value) {
+        let plural = format!("{}s", self.kind.to_lowercase());
+        if self.has_selector() {
+            (format!("/apis/apps/v1/namespaces/{namespace}/{plural}"), json!({"spec": {"template": template}}))
+        } else {
+            (format!("/api/v1/namespaces/{namespace}/{plural}"), json!({"template": template}))
+        }
     }
 }
 

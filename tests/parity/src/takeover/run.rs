@@ -43,6 +43,9 @@ pub struct Direction {
     pub to: Which,
 }
 
+/// What the others are compared with: Argo is stopped as well, and takes over from itself.
+const TWIN: Direction = Direction { from: Which::Argo, to: Which::Argo };
+
 impl Direction {
     /// Both of them.
     pub const BOTH: [Direction; 2] =
@@ -50,54 +53,52 @@ impl Direction {
 
     /// What it is called.
     pub fn name(self) -> &'static str {
-        if self.from == Which::Argo { "argo to serinus" } else { "serinus to argo" }
+        match (self.from, self.to) {
+            (Which::Argo, Which::Serinus) => "forth, argo to serinus",
+            (Which::Serinus, Which::Argo) => "back, serinus to argo",
+            (Which::Argo, Which::Argo) | (Which::Serinus, Which::Serinus) => "the twin",
+        }
     }
 
     fn namespace(self) -> &'static str {
-        if self.from == Which::Argo { "over" } else { "back" }
+        match (self.from, self.to) {
+            (Which::Argo, Which::Serinus) => "forth",
+            (Which::Serinus, Which::Argo) => "back",
+            (Which::Argo, Which::Argo) | (Which::Serinus, Which::Serinus) => "twin",
+        }
     }
 }
-
-/// What a twin did: in the time of the takeover, and at the end. Argo has it from the beginning to the end.
-#[derive(Clone, Default)]
-struct Twin {
-    written: Vec<Written>,
-    end: End,
-}
-
-/// What is known after the first direction, so that the twins need not be played again.
-#[derive(Default)]
-pub struct Twins(BTreeMap<String, Result<Twin, String>>);
 
 /// Where an application stands, or why it got no further.
 type Standing = BTreeMap<String, Result<(), String>>;
 
-/// Plays one direction.
+/// Plays these directions side by side, each in a namespace of its own, beside a twin of each application.
 ///
 /// # Errors
 /// The cluster can't be used, or a controller does not start or end.
-pub async fn play(api: &Arc<Api>, direction: Direction, states: &Arc<Vec<State>>, twins: &mut Twins) -> Result<Table> {
+pub async fn play(api: &Arc<Api>, directions: &[Direction], states: &Arc<Vec<State>>) -> Result<Vec<Table>> {
     Gates::clear(api).await?;
-    let mut follows = JoinSet::new();
-    let stage = stage(api, direction.namespace(), &mut follows).await?;
-    let twin = if twins.0.is_empty() { Some(stage_of_twins(api, &mut follows).await?) } else { None };
-    let played = exchange(direction, states, &stage, twin.as_ref());
+    let lanes: Vec<Direction> = directions.iter().copied().chain([TWIN]).collect();
+    let (mut follows, mut stages) = (JoinSet::new(), Vec::new());
+    for lane in &lanes {
+        stages.push(stage(api, lane.namespace(), &mut follows).await?);
+    }
+    let played = exchange(&lanes, states, &stages);
     tokio::pin!(played);
     loop {
         tokio::select! {
             Some(ended) = follows.join_next() => ended??,
             played = &mut played => {
-                let (rows, new) = played?;
-                if let Some(new) = new {
-                    *twins = new;
-                }
-                return Ok(judge(direction, states, rows, &twins.0));
+                let mut rows = played?;
+                let twins = rows.pop().unwrap_or_default();
+                let judged = directions.iter().zip(rows).map(|(direction, rows)| judge(*direction, states, &rows, &twins));
+                return Ok(judged.collect());
             }
         }
     }
 }
 
-/// What happened to one application.
+/// What happened to one application: what was written in the time of the takeover, and how it ended.
 struct Taken {
     written: Vec<Written>,
     end: End,
@@ -105,68 +106,58 @@ struct Taken {
 
 type Rows = BTreeMap<String, Result<Taken, String>>;
 
-async fn exchange(
-    direction: Direction,
-    states: &Arc<Vec<State>>,
-    stage: &Stage,
-    twin: Option<&Stage>,
-) -> Result<(Rows, Option<Twins>)> {
+async fn exchange(lanes: &[Direction], states: &Arc<Vec<State>>, stages: &[Stage]) -> Result<Vec<Rows>> {
     let began = Instant::now();
     let say = |what: &str| eprintln!("{:4} s: {what}", began.elapsed().as_secs());
-    let old = Controller::start_as(direction.from, &stage.side.namespace)?;
-    let twins_old = twin.map(twins_controller).transpose()?;
-    let stages: Vec<Stage> = [Some(stage), twin].into_iter().flatten().cloned().collect();
-
-    say(&format!("{} brings {} rollouts into their states", direction.name(), states.len()));
-    let mut standing = old.told(bring(states, &stages)).await?;
-    say("it is stopped");
-    old.stop().await?;
-    if let Some(old) = twins_old {
-        old.stop().await?;
+    let old = start(lanes, stages, |lane| lane.from)?;
+    say(&format!("{} rollouts are brought into their states, each in {} namespaces", states.len(), stages.len()));
+    let mut standing = told(&old, bring(states, stages)).await?;
+    say("the controllers are stopped");
+    for controller in old {
+        controller.stop().await?;
     }
     tokio::time::sleep(SETTLE).await;
     let marks: Vec<usize> = stages.iter().map(|stage| stage.mirror.mark()).collect();
-    let pods = still_there(states, &stages, &mut standing);
+    let pods = still_there(states, stages, &mut standing);
 
-    say("the other one takes over");
-    let new = Controller::start_as(direction.to, &stage.side.namespace)?;
-    let _twins_new = twin.map(twins_controller).transpose()?;
-    new.told(looked_after(&stages)).await?;
+    say("the others take over");
+    let new = start(lanes, stages, |lane| lane.to)?;
+    told(&new, looked_after(stages)).await?;
     tokio::time::sleep(HOLD).await;
     let ends: Vec<usize> = stages.iter().map(|stage| stage.mirror.mark()).collect();
 
     say("all go on to their ends");
-    let ended = new
-        .told(all(
-            states,
-            &stages,
-            standing.clone(),
-            |stage, state, name| async move { stage.end(&state, &name).await },
-        ))
-        .await?;
+    let go_on =
+        all(states, stages, standing.clone(), |stage, state, name| async move { stage.end(&state, &name).await });
+    let ended = told(&new, go_on).await?;
     say("done");
-    let mut results: Vec<Rows> = Vec::new();
-    for (at, stage) in stages.iter().enumerate() {
-        let mut rows = Rows::new();
-        for n in 0..states.len() {
+    let rows = stages.iter().enumerate().map(|(at, stage)| {
+        let row = |n| {
             let (name, key) = (name(n), key(stage, &name(n)));
             let world = stage.mirror.world(&name);
             let taken = ended[&key].clone().map(|()| Taken {
                 written: writes(&stage.mirror.changes(&name, marks[at], ends[at]), &name, &world.hashes()),
                 end: End::of(&world, &pods[&key], &name),
             });
-            rows.insert(name, taken);
-        }
-        results.push(rows);
-    }
-    let twins = (results.len() > 1).then(|| results.pop()).flatten().map(|rows| {
-        Twins(
-            rows.into_iter()
-                .map(|(name, row)| (name, row.map(|Taken { written, end }| Twin { written, end })))
-                .collect(),
-        )
+            (name, taken)
+        };
+        (0..states.len()).map(row).collect()
     });
-    Ok((results.pop().unwrap_or_default(), twins))
+    Ok(rows.collect())
+}
+
+/// A controller for each namespace.
+fn start(lanes: &[Direction], stages: &[Stage], which: fn(&Direction) -> Which) -> Result<Vec<Controller>> {
+    lanes.iter().zip(stages).map(|(lane, stage)| Controller::start_as(which(lane), &stage.side.namespace)).collect()
+}
+
+/// Does something that needs the controllers, and adds their last lines to what went wrong.
+async fn told<T>(controllers: &[Controller], act: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut result = act.await;
+    for controller in controllers {
+        result = controller.told(std::future::ready(result)).await;
+    }
+    result
 }
 
 fn name(n: usize) -> String {
@@ -240,11 +231,6 @@ fn still_there(states: &[State], stages: &[Stage], standing: &mut Standing) -> B
     pods
 }
 
-/// A twin's controller ends and begins when the other does.
-fn twins_controller(twin: &Stage) -> Result<Controller> {
-    Controller::start_as(Which::Argo, &twin.side.namespace)
-}
-
 /// A Rollout that is created now gets healthy: the new controllers look after their namespaces.
 async fn looked_after(stages: &[Stage]) -> Result<()> {
     for stage in stages {
@@ -253,7 +239,7 @@ async fn looked_after(stages: &[Stage]) -> Result<()> {
     Ok(())
 }
 
-fn judge(direction: Direction, states: &[State], rows: Rows, twins: &BTreeMap<String, Result<Twin, String>>) -> Table {
+fn judge(direction: Direction, states: &[State], rows: &Rows, twins: &Rows) -> Table {
     let mut table = Table { direction: direction.name(), rows: vec![] };
     for (n, (state, name)) in states.iter().zip((0..).map(name)).enumerate() {
         let mut row = Row { title: format!("{} (s{n})", state.title), ..Row::default() };
@@ -268,7 +254,7 @@ fn judge(direction: Direction, states: &[State], rows: Rows, twins: &BTreeMap<St
     table
 }
 
-fn compare(row: &mut Row, taken: &Taken, twin: &Twin) {
+fn compare(row: &mut Row, taken: &Taken, twin: &Taken) {
     for one in beyond(taken.written.clone(), &twin.written) {
         match known::written(&one) {
             Some(reason) => row.meant.push(reason),
@@ -281,10 +267,6 @@ fn compare(row: &mut Row, taken: &Taken, twin: &Twin) {
             None => row.faults.push(format!("at the end: {}: {}, the twin {}", one.part, one.ours, one.argo)),
         }
     }
-}
-
-async fn stage_of_twins(api: &Arc<Api>, follows: &mut JoinSet<Result<()>>) -> Result<Stage> {
-    stage(api, "twin", follows).await
 }
 
 /// A fresh namespace.

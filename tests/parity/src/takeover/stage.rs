@@ -130,12 +130,12 @@ impl Stage {
         match act {
             Act::Create => self.make(&app.rollout(self.words(name))).await,
             Act::Ship(version) => {
-                let patch = json!({"template": template(self.words(name), *version)});
-                if !app.refers() {
-                    return side.spec(name, patch).await;
-                }
-                let path = format!("{}/{name}-work", Kind::Deployment.collection(&side.namespace));
-                side.api.merge(&path, json!({"spec": patch})).await
+                let template = template(self.words(name), *version);
+                let Some(workload) = app.workload() else {
+                    return side.spec(name, json!({"template": template})).await;
+                };
+                let (collection, patch) = workload.ship(&side.namespace, &template);
+                side.api.merge(&format!("{collection}/{name}-work"), patch).await
             }
             Act::Promote => side.promote(name).await,
             Act::PromoteFull => side.status(name, json!({"promoteFull": true})).await,

@@ -191,6 +191,21 @@ pub mod moves {
         Move::Do(Act::Say(word))
     }
 
+    /// A version goes out to the pause that is step 1, counted from 0, and is promoted there.
+    pub fn updated(n: u8) -> [Move; 3] {
+        [ship(n), until(|w| w.at_pause(1)), promote()]
+    }
+
+    /// The same, promoted in full.
+    pub fn updated_in_full(n: u8) -> [Move; 3] {
+        [ship(n), until(|w| w.at_pause(1)), promote_full()]
+    }
+
+    /// Promoted at the pauses that are steps 1 and 3.
+    pub fn past_both_pauses() -> [Move; 4] {
+        [until(|w| w.at_pause(1)), promote(), until(|w| w.at_pause(3)), promote()]
+    }
+
     /// A step: this weight.
     pub fn weight(weight: i32) -> Value {
         json!({"setWeight": weight})

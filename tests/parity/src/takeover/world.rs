@@ -80,8 +80,12 @@ impl World {
         self.status()["abort"] == true && self.phase() == "Degraded" && self.reason("Progressing") == "RolloutAborted"
     }
 
-    /// The Rollout's ReplicaSets; a Deployment has others.
+    /// The Rollout's ReplicaSets; a Deployment and an Experiment have others.
     pub fn sets(&self) -> impl Iterator<Item = &Value> {
+        self.hashed().filter(|set| !of_experiment(set))
+    }
+
+    fn hashed(&self) -> impl Iterator<Item = &Value> {
         self.all(Kind::ReplicaSet).filter(|set| !set["metadata"]["labels"][HASH].is_null())
     }
 
@@ -142,20 +146,42 @@ impl World {
         self.settled(version) && others.all(|set| set["status"]["replicas"] == 0)
     }
 
-    /// The same, while older versions may still linger.
+    /// The same, while older versions of a blue/green Rollout may still linger.
     pub fn settled(&self, version: i64) -> bool {
+        self.promoted(version) && self.phase() == "Healthy" && self.reason("Progressing") == "NewReplicaSetAvailable"
+    }
+
+    /// A version is the stable one and has all its pods; a canary is not healthy before the older ones are gone.
+    pub fn promoted(&self, version: i64) -> bool {
         let replicas = self.rollout()["spec"]["replicas"].as_i64().unwrap_or(1);
-        self.phase() == "Healthy"
-            && self.stable() == version
-            && self.runs(version, replicas)
-            && self.reason("Progressing") == "NewReplicaSetAvailable"
+        self.observed() && self.stable() == version && self.runs(version, replicas)
     }
 
     /// Phase of the AnalysisRun of a type that was made last; empty without one.
     pub fn run(&self, kind: &str) -> &str {
         let runs = self.all(Kind::AnalysisRun).filter(|run| run["metadata"]["labels"]["rollout-type"] == kind);
-        let made = |run: &&Value| text(&run["metadata"]["creationTimestamp"]).to_owned();
-        runs.max_by_key(made).map_or("", |run| text(&run["status"]["phase"]))
+        latest(runs).map_or("", |run| text(&run["status"]["phase"]))
+    }
+
+    /// Phase of the Experiment that was made last; empty without one.
+    pub fn experiment(&self) -> &str {
+        latest(self.all(Kind::Experiment)).map_or("", |one| text(&one["status"]["phase"]))
+    }
+
+    /// Phase of the AnalysisRun of an Experiment that was made last; empty without one.
+    pub fn judged(&self) -> &str {
+        latest(self.all(Kind::AnalysisRun).filter(|run| of_experiment(run)))
+            .map_or("", |run| text(&run["status"]["phase"]))
+    }
+
+    /// Pods of Experiments that are to be, and those that are available.
+    pub fn experiment_pods(&self) -> (i64, i64) {
+        let count = |set: &Value| {
+            let number = |value: &Value| value.as_i64().unwrap_or(0);
+            (number(&set["spec"]["replicas"]), number(&set["status"]["availableReplicas"]))
+        };
+        let sets = self.hashed().filter(|set| of_experiment(set)).map(count);
+        sets.fold((0, 0), |(wanted, there), (more, up)| (wanted + more, there + up))
     }
 
     /// Pods that the Deployment is to have; -1 without one.
@@ -171,9 +197,18 @@ impl World {
     /// What its hashes stand for.
     pub fn hashes(&self) -> Hashes {
         let mut hashes = Hashes::new();
-        self.sets().for_each(|set| learn(&mut hashes, set));
+        self.hashed().for_each(|set| learn(&mut hashes, set));
         hashes
     }
+}
+
+fn of_experiment(object: &Value) -> bool {
+    object["metadata"]["ownerReferences"][0]["kind"] == "Experiment"
+}
+
+/// What was made last.
+fn latest<'a>(objects: impl Iterator<Item = &'a Value>) -> Option<&'a Value> {
+    objects.max_by_key(|object| text(&object["metadata"]["creationTimestamp"]).to_owned())
 }
 
 /// The version that a ReplicaSet's image stands for.

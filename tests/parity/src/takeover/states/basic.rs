@@ -12,9 +12,7 @@ fn halves() -> Value {
 
 pub fn all() -> Vec<State> {
     vec![
-        State::of("basic: fresh", App::canary(halves()))
-            .then([ship(2), until(|w| w.at_pause(1)), promote()])
-            .end(|w| w.done(2)),
+        State::of("basic: fresh", App::canary(halves())).then(updated(2)).end(|w| w.done(2)),
         State::before("basic: fresh, no pod runs yet", App::canary(halves()).gated())
             .way([room(0), create()])
             .at(|w| w.size(1) == 4 && w.available(1) == 0 && w.phase() == "Progressing" && w.stable() == 1)

@@ -3,6 +3,7 @@
 mod analysis;
 mod basic;
 mod blue_green;
+mod experiment;
 mod options;
 mod routed;
 mod workload;
@@ -11,7 +12,16 @@ use super::state::State;
 
 /// All states.
 pub fn all() -> Vec<State> {
-    [basic::all(), routed::all(), blue_green::all(), analysis::all(), options::all(), workload::all()].concat()
+    [
+        basic::all(),
+        routed::all(),
+        blue_green::all(),
+        analysis::all(),
+        experiment::all(),
+        options::all(),
+        workload::all(),
+    ]
+    .concat()
 }
 
 #[cfg(test)]

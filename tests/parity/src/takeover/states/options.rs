@@ -75,7 +75,8 @@ fn pods() -> Vec<State> {
         )
         .way([ship(2)])
         .at(|w| w.at_pause(1) && w.runs(2, 2))
-        .then([promote(), until(|w| w.done(2)), ship(3), until(|w| w.at_pause(1)), promote()])
+        .then([promote(), until(|w| w.done(2))])
+        .then(updated(3))
         .end(|w| w.done(3)),
         State::of(
             "metadata of preview and active, at the pause",
@@ -95,9 +96,9 @@ fn pods() -> Vec<State> {
             .then([promote()])
             .end(|w| w.done(2)),
         State::of("anti-affinity, promoted", App::canary(halves()).with(preferred()))
-            .way([ship(2), until(|w| w.at_pause(1)), promote()])
+            .way(updated(2))
             .at(|w| w.done(2))
-            .then([ship(3), until(|w| w.at_pause(1)), promote()])
+            .then(updated(3))
             .end(|w| w.done(3)),
         State::before("restarted half way", App::canary(halves()).gated())
             .way([room(4), create(), until(|w| w.done(1)), room(0), restart()])
@@ -107,7 +108,7 @@ fn pods() -> Vec<State> {
         State::of("restarted", App::nginx(halves()))
             .way([restart()])
             .at(|w| w.done(1) && w.status()["restartedAt"] == w.rollout()["spec"]["restartAt"] && w.observed())
-            .then([ship(2), until(|w| w.at_pause(1)), promote()])
+            .then(updated(2))
             .end(|w| w.done(2)),
     ]
 }
@@ -116,22 +117,14 @@ fn ways_back() -> Vec<State> {
     let window = || json!({"rollbackWindow": {"revisions": 3}});
     vec![
         State::of("rollbackWindow: before the way back", App::nginx(halves()).spec(window()))
-            .way([ship(2), until(|w| w.at_pause(1)), promote()])
+            .way(updated(2))
             .at(|w| w.done(2))
             .then([ship(1)])
             .end(|w| w.done(1)),
         State::before("rollbackWindow: back half way", App::canary(halves()).spec(window()).gated())
-            .way([
-                room(4),
-                create(),
-                until(|w| w.done(1)),
-                ship(2),
-                until(|w| w.at_pause(1)),
-                promote(),
-                until(|w| w.done(2)),
-                room(1),
-                ship_gated(1),
-            ])
+            .way([room(4), create(), until(|w| w.done(1))])
+            .way(updated(2))
+            .way([until(|w| w.done(2)), room(1), ship_gated(1)])
             .at(|w| w.available(1) == 1 && w.size(1) > 1 && w.phase() == "Progressing")
             .then([room(8)])
             .end(|w| w.done(1)),

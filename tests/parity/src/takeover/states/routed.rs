@@ -23,12 +23,14 @@ fn steps() -> Vec<State> {
     vec![
         State::of("nginx: fresh", App::nginx(quarters()))
             .at(|w| w.done(1) && w.weight() == 0)
-            .then([ship(2), until(|w| w.at_pause(1)), promote(), until(|w| w.at_pause(3)), promote()])
+            .then([ship(2)])
+            .then(past_both_pauses())
             .end(|w| w.done(2)),
         State::of("nginx: at setWeight, no pod yet", App::nginx(quarters()))
             .way([room(0), ship_gated(2)])
             .at(|w| w.step() == 0 && w.size(2) == 1 && w.weight() == 0)
-            .then([room(8), until(|w| w.at_pause(1)), promote(), until(|w| w.at_pause(3)), promote()])
+            .then([room(8)])
+            .then(past_both_pauses())
             .end(|w| w.done(2)),
         State::of("nginx: between two weights", App::nginx(quarters()))
             .way([room(1), ship_gated(2), until(|w| w.at_pause(1)), promote()])
@@ -82,7 +84,8 @@ fn steps() -> Vec<State> {
         State::of("nginx: paused by hand at a pause", App::nginx(quarters()))
             .way([ship(2), until(|w| w.at_pause(1)), pause_by_hand()])
             .at(|w| w.phase() == "Paused" && w.weight() == 25 && w.rollout()["spec"]["paused"] == true)
-            .then([unpause(), until(|w| w.at_pause(1)), promote(), until(|w| w.at_pause(3)), promote()])
+            .then([unpause()])
+            .then(past_both_pauses())
             .end(|w| w.done(2)),
         State::of("nginx: promoted in full, half way", App::nginx(quarters()))
             .way([room(2), ship_gated(2), until(|w| w.at_pause(1)), promote_full()])
@@ -103,14 +106,15 @@ fn aborts() -> Vec<State> {
         State::of("nginx: aborted, its pods are gone", App::nginx(quarters()))
             .way([ship(2), until(|w| w.at_pause(1)), abort()])
             .at(|w| w.aborted() && w.runs(2, 0) && w.weight() == 0)
-            .then([retry(), until(|w| w.at_pause(1)), promote(), until(|w| w.at_pause(3)), promote()])
+            .then([retry()])
+            .then(past_both_pauses())
             .end(|w| w.done(2)),
         State::of(
-            "nginx: aborted, its pods stay",
+            "nginx: aborted, without a delay",
             App::nginx(quarters()).with(json!({"abortScaleDownDelaySeconds": 0})),
         )
         .way([ship(2), until(|w| w.at_pause(1)), abort()])
-        .at(|w| w.aborted() && w.runs(2, 1) && !w.lingers(2) && w.weight() == 0)
+        .at(|w| w.aborted() && w.runs(2, 0) && !w.lingers(2) && w.weight() == 0)
         .then([ship(1)])
         .end(|w| w.done(1)),
         State::of("nginx: aborted and tried again", App::nginx(quarters()))
@@ -165,38 +169,27 @@ fn aborts() -> Vec<State> {
 fn delays() -> Vec<State> {
     vec![
         State::of("nginx: promoted, the old pods linger", App::nginx(quarters()).with(delay("scaleDownDelaySeconds")))
-            .late([ship(2), until(|w| w.at_pause(1)), promote_full()])
-            .at(|w| w.settled(2) && w.lingers(1) && w.runs(1, 4) && w.weight() == 0)
+            .late(updated_in_full(2))
+            .at(|w| w.promoted(2) && w.lingers(1) && w.runs(1, 4) && w.weight() == 0)
             .end(|w| w.done(2)),
         State::of("nginx: two old versions linger", App::nginx(quarters()).with(delay("scaleDownDelaySeconds")))
-            .late([
-                ship(2),
-                until(|w| w.at_pause(1)),
-                promote_full(),
-                until(|w| w.settled(2)),
-                ship(3),
-                until(|w| w.at_pause(1)),
-                promote_full(),
-            ])
-            .at(|w| w.settled(3) && w.runs(1, 4) && w.runs(2, 4) && w.lingers(1) && w.lingers(2))
+            .late(updated_in_full(2))
+            .late([until(|w| w.promoted(2))])
+            .late(updated_in_full(3))
+            .at(|w| w.promoted(3) && w.runs(1, 4) && w.runs(2, 4) && w.lingers(1) && w.lingers(2))
             .end(|w| w.done(3)),
         State::of(
             "nginx: more old versions than may linger",
             App::nginx(quarters()).with(json!({"scaleDownDelaySeconds": SOON, "scaleDownDelayRevisionLimit": 1})),
         )
-        .late([
-            ship(2),
-            until(|w| w.at_pause(1)),
-            promote_full(),
-            until(|w| w.settled(2)),
-            ship(3),
-            until(|w| w.at_pause(1)),
-            promote_full(),
-        ])
-        .at(|w| w.settled(3) && w.runs(1, 0) && w.runs(2, 4) && w.lingers(2))
+        .late(updated_in_full(2))
+        .late([until(|w| w.promoted(2))])
+        .late(updated_in_full(3))
+        .at(|w| w.promoted(3) && w.runs(1, 0) && w.runs(2, 4) && w.lingers(2))
         .end(|w| w.done(3)),
         State::of("nginx: back to a version that lingers", App::nginx(quarters()).with(delay("scaleDownDelaySeconds")))
-            .late([ship(2), until(|w| w.at_pause(1)), promote_full(), until(|w| w.settled(2) && w.lingers(1)), ship(1)])
+            .late(updated_in_full(2))
+            .late([until(|w| w.promoted(2) && w.lingers(1)), ship(1)])
             .at(|w| w.at_pause(1) && w.runs(1, 1) && w.runs(2, 4) && w.weight() == 25)
             .then([promote_full()])
             .end(|w| w.done(1)),
@@ -216,22 +209,15 @@ fn versions() -> Vec<State> {
             .then([promote(), until(|w| w.at_pause(3)), promote()])
             .end(|w| w.done(3)),
         State::of("nginx: several old versions", App::nginx(quarters()).spec(json!({"revisionHistoryLimit": 2})))
-            .way([
-                ship(2),
-                until(|w| w.at_pause(1)),
-                promote_full(),
-                until(|w| w.done(2)),
-                ship(3),
-                until(|w| w.at_pause(1)),
-                promote_full(),
-                until(|w| w.done(3)),
-                ship(4),
-                until(|w| w.at_pause(1)),
-                promote_full(),
-                until(|w| w.done(4)),
-            ])
+            .way(updated_in_full(2))
+            .way([until(|w| w.done(2))])
+            .way(updated_in_full(3))
+            .way([until(|w| w.done(3))])
+            .way(updated_in_full(4))
+            .way([until(|w| w.done(4))])
             .at(|w| w.done(4) && w.size(1) == -1 && w.size(2) == 0 && w.size(3) == 0)
-            .then([ship(2), until(|w| w.at_pause(1)), promote(), until(|w| w.at_pause(3)), promote()])
+            .then([ship(2)])
+            .then(past_both_pauses())
             .end(|w| w.done(2)),
         State::of("nginx: scaled at a pause", App::nginx(quarters()))
             .way([ship(2), until(|w| w.at_pause(1)), scale(8)])
@@ -241,7 +227,7 @@ fn versions() -> Vec<State> {
         State::of("nginx: undone, old pods gone", App::nginx(quarters()))
             .way([ship(2), until(|w| w.at_pause(1)), ship(1)])
             .at(|w| w.done(1) && w.runs(2, 0) && w.weight() == 0)
-            .then([ship(2), until(|w| w.at_pause(1)), promote_full()])
+            .then(updated_in_full(2))
             .end(|w| w.done(2)),
     ]
 }

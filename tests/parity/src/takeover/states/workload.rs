@@ -11,10 +11,35 @@ fn halves() -> Value {
 }
 
 pub fn all() -> Vec<State> {
+    [of_deployments(), of_others()].concat()
+}
+
+/// Described by an object that has no pods: nothing is scaled down, whatever the mode.
+fn of_others() -> Vec<State> {
+    [
+        ("workloadRef never to a ReplicaSet, at a pause", "ReplicaSet", "never"),
+        ("workloadRef onsuccess to a ReplicaSet, at a pause", "ReplicaSet", "onsuccess"),
+        ("workloadRef progressively to a ReplicaSet, at a pause", "ReplicaSet", "progressively"),
+        ("workloadRef never to a PodTemplate, at a pause", "PodTemplate", "never"),
+        ("workloadRef onsuccess to a PodTemplate, at a pause", "PodTemplate", "onsuccess"),
+        ("workloadRef progressively to a PodTemplate, at a pause", "PodTemplate", "progressively"),
+    ]
+    .map(|(title, kind, scale_down)| {
+        State::of(title, App::nginx(halves()).described_by(kind, scale_down))
+            .way([ship(2)])
+            .at(|w| w.at_pause(1) && w.runs(2, 2) && w.weight() == 50)
+            .then([promote(), until(|w| w.done(2))])
+            .then(updated(3))
+            .end(|w| w.done(3))
+    })
+    .to_vec()
+}
+
+fn of_deployments() -> Vec<State> {
     vec![
         State::of("workloadRef never: fresh", App::canary(halves()).of_deployment("never"))
             .at(|w| w.done(1) && w.deployment() == 4)
-            .then([ship(2), until(|w| w.at_pause(1)), promote()])
+            .then(updated(2))
             .end(|w| w.done(2) && w.deployment() == 4),
         State::of("workloadRef never: another version, at a pause", App::nginx(halves()).of_deployment("never"))
             .way([ship(2)])
