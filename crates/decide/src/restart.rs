@@ -34,7 +34,7 @@ pub fn reconcile(pass: &mut Pass<'_>) -> bool {
         pass.report("restart", Verdict::Acts, "every pod is newer than restartAt");
         return false;
     }
-    let mut allowed = allowance(pass);
+    let mut allowed = allowance(pass, pods);
     let mut evicted = false;
     for pod in &old {
         if pod.metadata.deletion_timestamp.is_none() && allowed > 0 {
@@ -49,11 +49,27 @@ pub fn reconcile(pass: &mut Pass<'_>) -> bool {
     evicted
 }
 
-/// How many pods may be missing now.
-fn allowance(pass: &Pass<'_>) -> i32 {
+/// How many pods may be missing now. A ReplicaSet counts its pods a moment late: who was just evicted is still among those that it calls available,
+/// and only the pods themselves tell that it has gone.
+fn allowance(pass: &Pass<'_>, pods: &[Pod]) -> i32 {
     let unavailable = pass.strategy().max_unavailable(pass).max(1);
     let wanted = pass.replicas().max(pass.sets.sum(|set| set.replicas));
-    pass.sets.sum(|set| set.available()) - (wanted - unavailable)
+    let up = pods.iter().filter(|pod| is_owned(pass, pod) && !is_down(pod)).count();
+    let available = pass.sets.sum(|set| set.available()).min(i32::try_from(up).unwrap_or(i32::MAX));
+    available - (wanted - unavailable)
+}
+
+fn is_owned(pass: &Pass<'_>, pod: &Pod) -> bool {
+    let owner = pod.metadata.controller().map(|owner| &owner.uid);
+    owner.is_some_and(|owner| pass.sets.all.iter().any(|set| set.seen.metadata.uid == *owner))
+}
+
+/// On its way out, not running, or not ready.
+fn is_down(pod: &Pod) -> bool {
+    let not_running = pod.status["phase"].as_str().is_some_and(|phase| phase != "Running");
+    let conditions = pod.status["conditions"].as_array().into_iter().flatten();
+    let not_ready = conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] != "True");
+    pod.metadata.deletion_timestamp.is_some() || not_running || not_ready
 }
 
 /// Pods older than the restart: those of the stable set first, then of the new one, then the rest by age.
@@ -64,7 +80,7 @@ fn in_order<'p>(pass: &Pass<'_>, pods: &'p [Pod], at: Time) -> Vec<&'p Pod> {
     let mut old: Vec<&Pod> = pods
         .iter()
         .filter(|pod| pod.metadata.creation_timestamp.is_some_and(|created| created < at))
-        .filter(|pod| owned(pod).is_some_and(|owner| pass.sets.all.iter().any(|set| set.seen.metadata.uid == owner)))
+        .filter(|pod| is_owned(pass, pod))
         .collect();
     old.sort_by_key(|pod| {
         let owner = owned(pod);

@@ -347,6 +347,39 @@ fn a_restart_evicts_old_pods_a_few_at_a_time() {
     assert_eq!(world.seen.rollout.status.restarted_at, world.seen.rollout.spec.restart_at);
 }
 
+/// The ReplicaSet's own count is a moment behind its pods.
+#[test]
+fn a_restart_counts_a_pod_that_was_just_evicted_as_gone() {
+    let mut world = routed(json!([{"setWeight": 40}, {"pause": {}}]));
+    world.run();
+    let uid = world.seen.replica_sets[0].metadata.uid.clone();
+    let pod = |name: &str, leaving: bool, status: &Value| {
+        serde_json::from_value::<serinus_wire::k8s::Pod>(json!({"metadata": {
+            "name": name, "namespace": "shop", "uid": format!("uid-{name}"), "resourceVersion": "1",
+            "creationTimestamp": "2025-12-31T00:00:00Z",
+            "deletionTimestamp": leaving.then_some("2026-01-01T00:00:00Z"),
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": uid, "controller": true}],
+        }, "status": status}))
+        .unwrap()
+    };
+    let ready = |is: &str| json!({"phase": "Running", "conditions": [{"type": "Ready", "status": is}]});
+    world.edit_rollout(&json!({"spec": {"restartAt": "2026-01-01T00:00:00Z"}}), false);
+    assert_eq!(world.seen.replica_sets[0].status.available_replicas, 5);
+    for (told, first, allowed) in [
+        ("all are up", Some(pod("a", false, &ready("True"))), 1),
+        ("one leaves", Some(pod("a", true, &ready("True"))), 0),
+        ("one is gone", None, 0),
+        ("one waits for a node", Some(pod("a", false, &json!({"phase": "Pending"}))), 0),
+        ("one is not ready", Some(pod("a", false, &ready("False"))), 0),
+    ] {
+        let others = ["b", "c", "d", "e"].iter().map(|name| pod(name, false, &ready("True")));
+        world.seen.pods = Some(first.into_iter().chain(others).collect());
+        let plan = world.plan();
+        let evicted = plan.writes().filter(|write| matches!(write.op, serinus_decide::Op::Evict)).count();
+        assert_eq!(evicted, allowed, "{told}");
+    }
+}
+
 #[test]
 fn empty_steps_are_none() {
     let hash = |steps: Value| {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use serinus_tests_lab::wait::{Look, until};
+use serinus_tests_lab::wait::{Look as Seen, until};
 
 use super::app::{App, WAIT, gate_of, template};
 use super::gate::Gates;
 use super::mirror::{Kind, Mirror};
-use super::state::{Act, Move, State};
+use super::state::{Act, Look, Move, SOON, State};
 use crate::manifests::{Object, Words};
 use crate::normal::text;
 use crate::play::Side;
@@ -21,8 +21,10 @@ const QUIET: Duration = Duration::from_secs(6);
 /// Nothing has changed for so long: a user acts. Argo may put what its own last write gave back over what came after it in its cache, and so miss an
 /// act that comes at the same moment, until its next resync.
 const BREATH: Duration = Duration::from_secs(2);
-/// Longest wait for a look, other work of the machine included.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// Longest wait for a look on the way to a state, other work of the machine included.
+const PATIENCE: Duration = Duration::from_secs(100);
+/// Longest wait for a look on the way to the end: it includes what ends by itself after [`SOON`] seconds.
+const LONG_PATIENCE: Duration = Duration::from_secs(SOON as u64 + 100);
 
 /// A namespace.
 #[derive(Clone)]
@@ -45,7 +47,7 @@ impl Stage {
         for object in state.app.ground(self.words(name)) {
             self.make(&object).await?;
         }
-        self.go(state, name, &state.way).await?;
+        self.go(state, name, &state.way, PATIENCE).await?;
         if state.late.is_empty() { self.arrive(state, name).await } else { self.calm(name, QUIET).await }
     }
 
@@ -54,14 +56,14 @@ impl Stage {
     /// # Errors
     /// As for [`Stage::bring`].
     pub async fn bring_late(&self, state: &State, name: &str) -> Result<()> {
-        self.go(state, name, &state.late).await?;
+        self.go(state, name, &state.late, PATIENCE).await?;
         self.arrive(state, name).await
     }
 
     async fn arrive(&self, state: &State, name: &str) -> Result<()> {
-        self.look("the state", name, state.at).await?;
+        self.look("the state", name, state.at, PATIENCE).await?;
         self.calm(name, QUIET).await?;
-        self.look("the state, still", name, state.at).await
+        self.look("the state, still", name, state.at, PATIENCE).await
     }
 
     /// Does what comes after the takeover, and waits for the end.
@@ -69,13 +71,13 @@ impl Stage {
     /// # Errors
     /// As for [`Stage::bring`].
     pub async fn end(&self, state: &State, name: &str) -> Result<()> {
-        self.go(state, name, &state.then).await?;
-        self.look("the end", name, state.end).await?;
+        self.go(state, name, &state.then, LONG_PATIENCE).await?;
+        self.look("the end", name, state.end, LONG_PATIENCE).await?;
         self.calm(name, QUIET).await?;
-        self.look("the end, still", name, state.end).await
+        self.look("the end, still", name, state.end, PATIENCE).await
     }
 
-    async fn go(&self, state: &State, name: &str, moves: &[Move]) -> Result<()> {
+    async fn go(&self, state: &State, name: &str, moves: &[Move], patience: Duration) -> Result<()> {
         for (n, one) in moves.iter().enumerate() {
             let told = || format!("move {} of {}", n + 1, moves.len());
             match one {
@@ -85,16 +87,16 @@ impl Stage {
                     }
                     self.act(&state.app, name, act).await.with_context(|| format!("{}: {act:?}", told()))?;
                 }
-                Move::Until(look) => self.look(&told(), name, *look).await?,
+                Move::Until(look) => self.look(&told(), name, *look, patience).await?,
             }
         }
         Ok(())
     }
 
-    async fn look(&self, what: &str, name: &str, look: fn(&super::world::World) -> bool) -> Result<()> {
-        until(&format!("{what} of {name} in {}", self.side.namespace), PATIENCE, || async {
+    async fn look(&self, what: &str, name: &str, look: Look, patience: Duration) -> Result<()> {
+        until(&format!("{what} of {name} in {}", self.side.namespace), patience, || async {
             let world = self.mirror.world(name);
-            Ok(if look(&world) { Look::Done(()) } else { Look::Not(told(&world)) })
+            Ok(if look(&world) { Seen::Done(()) } else { Seen::Not(told(&world)) })
         })
         .await
     }
@@ -104,7 +106,7 @@ impl Stage {
         let began = Instant::now();
         until(&format!("quiet around {name} in {}", self.side.namespace), PATIENCE, || async {
             let quiet = self.mirror.quiet(name).min(began.elapsed());
-            Ok(if quiet >= enough { Look::Done(()) } else { Look::Not(format!("quiet for {quiet:?}")) })
+            Ok(if quiet >= enough { Seen::Done(()) } else { Seen::Not(format!("quiet for {quiet:?}")) })
         })
         .await
     }
@@ -115,11 +117,11 @@ impl Stage {
         let path = format!("{collection}/{}", text(&body["metadata"]["name"]));
         until(&path, PATIENCE, || async {
             if self.side.api.get(&path).await.is_ok_and(|there| there.is_some()) {
-                return Ok(Look::Done(()));
+                return Ok(Seen::Done(()));
             }
             Ok(match self.side.api.create(collection, body.clone()).await {
-                Ok(()) => Look::Done(()),
-                Err(error) => Look::Not(error.to_string()),
+                Ok(()) => Seen::Done(()),
+                Err(error) => Seen::Not(error.to_string()),
             })
         })
         .await
