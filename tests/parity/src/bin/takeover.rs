@@ -11,7 +11,7 @@ use anyhow::{Result, bail, ensure};
 use serinus_tests_lab::api::Api;
 use serinus_tests_parity::compare::Difference;
 use serinus_tests_parity::takeover::crds::{Whose, apply, change_hands};
-use serinus_tests_parity::takeover::run::{Direction, play};
+use serinus_tests_parity::takeover::run::{Direction, play_all};
 use serinus_tests_parity::takeover::states;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -37,12 +37,9 @@ async fn run() -> Result<ExitCode> {
     let mut states = states::all();
     states.retain(|state| words.iter().all(|word| state.title.contains(word.as_str())));
     ensure!(!states.is_empty(), "no state has {words:?} in its title");
-    let (api, states) = (Arc::new(Api::open().await?), Arc::new(states));
+    let api = Arc::new(Api::open().await?);
     apply(&api, Whose::Argo).await?;
-    let tables = play(&api, &directions, &states).await?;
-    for table in &tables {
-        println!("{table}\n");
-    }
+    let tables = play_all(&api, &directions, &states).await?;
     let (objects, lost) = change_hands(&api).await?;
     for Difference { part, argo, ours } in &lost {
         println!("       {part}: {argo} became {ours}");

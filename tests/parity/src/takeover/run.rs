@@ -27,6 +27,8 @@ use crate::play::Side;
 use crate::pulse::Pulse;
 use crate::record::Record;
 
+/// States that are played in one part.
+const PART: usize = 40;
 /// States that are brought about at the same time in a namespace: more would measure the machine.
 const AT_ONCE: usize = 8;
 /// How long nothing but the exchange happens, after the new controller has begun to look after everything.
@@ -72,16 +74,34 @@ impl Direction {
 /// Where an application stands, or why it got no further.
 type Standing = BTreeMap<String, Result<(), String>>;
 
-/// Plays these directions side by side, each in a namespace of its own, beside a twin of each application.
+/// Plays all states in these directions, and tells how it went with each as soon as it is known. They are played in parts: a rollout that is held half
+/// way must not get past its progress deadline, and the API server has other things to do.
 ///
 /// # Errors
 /// The cluster can't be used, or a controller does not start or end.
-pub async fn play(api: &Arc<Api>, directions: &[Direction], states: &Arc<Vec<State>>) -> Result<Vec<Table>> {
+pub async fn play_all(api: &Arc<Api>, directions: &[Direction], states: &[State]) -> Result<Vec<Table>> {
+    let parts = states.len().div_ceil(PART);
+    let mut tables: Vec<Table> = directions.iter().map(|one| Table { direction: one.name(), rows: vec![] }).collect();
+    for part in 0..parts {
+        // One of each neighbourhood, so that all parts take about as long.
+        let states: Vec<State> = states.iter().skip(part).step_by(parts).cloned().collect();
+        eprintln!("part {} of {parts}", part + 1);
+        let played = play(api, directions, &Arc::new(states), part).await?;
+        for (table, part) in tables.iter_mut().zip(played) {
+            println!("{part}\n");
+            table.rows.extend(part.rows);
+        }
+    }
+    Ok(tables)
+}
+
+/// Plays these directions side by side, each in a namespace of its own, beside a twin of each application.
+async fn play(api: &Arc<Api>, directions: &[Direction], states: &Arc<Vec<State>>, part: usize) -> Result<Vec<Table>> {
     Gates::clear(api).await?;
     let lanes: Vec<Direction> = directions.iter().copied().chain([TWIN]).collect();
     let (mut follows, mut stages) = (JoinSet::new(), Vec::new());
     for lane in &lanes {
-        stages.push(stage(api, lane.namespace(), &mut follows).await?);
+        stages.push(stage(api, &format!("{}-{part}", lane.namespace()), &mut follows).await?);
     }
     let played = exchange(&lanes, states, &stages);
     tokio::pin!(played);

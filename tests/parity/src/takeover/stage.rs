@@ -24,7 +24,7 @@ const BREATH: Duration = Duration::from_secs(2);
 /// Longest wait for a look on the way to a state, other work of the machine included.
 const PATIENCE: Duration = Duration::from_secs(100);
 /// Longest wait for a look on the way to the end: it includes what ends by itself after [`SOON`] seconds.
-const LONG_PATIENCE: Duration = Duration::from_secs(SOON as u64 + 100);
+const LONG_PATIENCE: Duration = Duration::from_secs(SOON as u64 + 50);
 
 /// A namespace.
 #[derive(Clone)]

@@ -66,7 +66,7 @@ pub struct State {
 }
 
 /// Seconds after which a state that ends by itself does so: longer than a takeover.
-pub const SOON: u32 = 180;
+pub const SOON: u32 = 150;
 
 impl State {
     /// An application that is healthy with its first version, and stays so.

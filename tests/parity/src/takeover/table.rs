@@ -27,7 +27,7 @@ impl Table {
     /// How many states nobody saw anything of it in.
     pub fn figure(&self) -> String {
         let good = self.rows.iter().filter(|row| row.faults.is_empty()).count();
-        format!("takeover: {}: {good} of {}", self.direction, self.rows.len())
+        format!("takeover: {good} of {} {}", self.rows.len(), self.direction)
     }
 
     /// Whether nothing went wrong.
@@ -61,11 +61,11 @@ mod tests {
     fn a_fault_counts_and_nothing_at_all_is_not_well() {
         let row =
             |faults: &[&str]| Row { faults: faults.iter().map(|&one| one.to_owned()).collect(), ..Row::default() };
-        let table = |rows: Vec<Row>| Table { direction: "argo to serinus", rows };
+        let table = |rows: Vec<Row>| Table { direction: "forth, argo to serinus", rows };
         assert!(!table(vec![]).is_well());
         assert!(table(vec![row(&[])]).is_well());
         let one = table(vec![row(&[]), row(&["x"])]);
         assert!(!one.is_well());
-        assert!(one.to_string().ends_with("takeover: argo to serinus: 1 of 2"));
+        assert!(one.to_string().ends_with("takeover: 1 of 2 forth, argo to serinus"));
     }
 }
