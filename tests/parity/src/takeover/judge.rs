@@ -73,8 +73,29 @@ pub fn beyond(written: Vec<Written>, twin: &[Written]) -> Vec<Written> {
 }
 
 fn timeless(one: &Written) -> Written {
-    let word = |text: &str| if is_time(text) { "a time".to_owned() } else { text.to_owned() };
-    Written { part: one.part.clone(), from: word(&one.from), to: word(&one.to) }
+    Written { part: one.part.clone(), from: without_times(&one.from), to: without_times(&one.to) }
+}
+
+/// A text with words for times in it, as a whole or as fields of JSON.
+pub fn without_times(text: &str) -> String {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::String(text) if is_time(text) => *text = "a time".to_owned(),
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            Value::Object(fields) => fields.values_mut().for_each(strip),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    if is_time(text) {
+        return "a time".to_owned();
+    }
+    serde_json::from_str(text).map_or_else(
+        |_| text.to_owned(),
+        |mut value: Value| {
+            strip(&mut value);
+            value.to_string()
+        },
+    )
 }
 
 fn is_time(text: &str) -> bool {
@@ -184,8 +205,10 @@ mod tests {
 
     #[test]
     fn what_the_twin_wrote_too_is_no_fault() {
-        let mine = vec![told("a", "2026-01-01T00:00:00Z", "2026-01-01T00:00:02Z"), told("b", "1", "2")];
-        let twin = [told("a", "2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z"), told("b", "1", "3")];
+        let list = |time: &str| format!(r#"[{{"lastTransitionTime":"{time}","name":"n"}}]"#);
+        let (first, second, third) = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:02Z", "2026-01-01T00:00:09Z");
+        let mine = vec![told("a", first, second), told("b", "1", "2"), told("c", &list(first), &list(second))];
+        let twin = [told("a", first, third), told("b", "1", "3"), told("c", &list(first), &list(third))];
         assert_eq!(beyond(mine, &twin), [told("b", "1", "2")]);
     }
 

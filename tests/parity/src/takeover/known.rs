@@ -1,14 +1,126 @@
 //! What a takeover may change or end with, and why: each stands in docs/differences.md.
 
-use super::judge::Written;
+use serde_json::Value;
+
+use super::judge::{Written, without_times};
 use crate::compare::Difference;
 
+const REMEDY: &str = "text of `InvalidSpec`: ours says the remedy as well";
+const EMPTY_FIELDS: &str = "empty objects in the spec: Argo's own writes of the whole object add them";
+const TERMINATED: &str =
+    "Experiment that is told to end while a required analysis runs: Argo leaves it `Running` for ever";
+const FIRST_SET: &str =
+    "first ReplicaSet behind a `workloadRef`: Argo may meet it through a stale cache and count it as an older one";
+
 /// Why a write right after a takeover is meant; nothing when it is not.
-pub fn written(_one: &Written) -> Option<&'static str> {
-    None
+pub fn written(one: &Written) -> Option<&'static str> {
+    let of_status = one.part.starts_with("Rollout ") && one.part.contains(" status ");
+    (of_status && one.from != one.to && without_remedy(&one.from) == without_remedy(&one.to)).then_some(REMEDY)
 }
 
 /// Why an end that differs from the twin's is meant; nothing when it is not.
-pub fn ended(_one: &Difference) -> Option<&'static str> {
+pub fn ended(one: &Difference) -> Option<&'static str> {
+    let Difference { part, argo, ours } = one;
+    let of = |kind: &str, rest: &str| part.starts_with(kind) && part.ends_with(rest);
+    if part.starts_with("Rollout ") && part.contains(" spec strategy") && without_nothing(argo) == without_nothing(ours)
+    {
+        return Some(EMPTY_FIELDS);
+    }
+    if of("Experiment ", " phase") && argo == "Running" && ours == "Successful" {
+        return Some(TERMINATED);
+    }
+    if of("ReplicaSet R-<1.0.0>", "rollout.argoproj.io/revision-history")
+        && [argo, ours].iter().all(|history| matches!(history.as_str(), "-" | "1" | "1,1"))
+    {
+        return Some(FIRST_SET);
+    }
     None
+}
+
+/// A message, or the conditions that hold it, without the remedy in brackets and without times.
+fn without_remedy(text: &str) -> String {
+    if let Ok(mut value) = serde_json::from_str::<Value>(&without_times(text)) {
+        strings(&mut value, &|text| {
+            if text.contains(" is invalid: ") { before_remedy(text) } else { text.to_owned() }
+        });
+        return value.to_string();
+    }
+    if text.starts_with("InvalidSpec: ") { before_remedy(text) } else { text.to_owned() }
+}
+
+fn before_remedy(text: &str) -> String {
+    let remedy = text.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
+    remedy.map_or(text, |(before, _)| before).to_owned()
+}
+
+fn strings(value: &mut Value, change: &dyn Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| strings(item, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| strings(field, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// JSON without empty objects; a text that is none, and nothing at all, say nothing either.
+fn without_nothing(text: &str) -> Option<Value> {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.values_mut().for_each(strip);
+                fields.retain(|_, field| *field != Value::Object(serde_json::Map::new()));
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut value = serde_json::from_str(text).ok();
+    value.iter_mut().for_each(strip);
+    value.filter(|value| *value != Value::Object(serde_json::Map::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(part: &str, from: &str, to: &str) -> Option<&'static str> {
+        written(&Written { part: part.into(), from: from.into(), to: to.into() })
+    }
+
+    fn end(part: &str, argo: &str, ours: &str) -> Option<&'static str> {
+        ended(&Difference { part: part.into(), argo: argo.into(), ours: ours.into() })
+    }
+
+    #[test]
+    fn a_remedy_is_meant_and_another_message_is_not() {
+        let (short, long) =
+            ("InvalidSpec: The Rollout \"R\" is invalid: x", "InvalidSpec: The Rollout \"R\" is invalid: x (do y)");
+        assert_eq!(write("Rollout R status message", short, long), Some(REMEDY));
+        assert_eq!(write("Rollout R status message", long, short), Some(REMEDY));
+        assert_eq!(write("Rollout R status message", short, "InvalidSpec: The Rollout \"R\" is invalid: z"), None);
+        assert_eq!(write("Rollout R status message", "a", "a (b)"), None);
+        let conditions = |time: &str, message: &str, status: &str| {
+            format!(
+                r#"[{{"lastUpdateTime":"{time}","message":"The Rollout R is invalid: {message}","status":"{status}"}}]"#
+            )
+        };
+        let (then, now) = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z");
+        let turned = |status| {
+            write("Rollout R status conditions", &conditions(then, "x", "True"), &conditions(now, "x (do y)", status))
+        };
+        assert_eq!(turned("True"), Some(REMEDY));
+        assert_eq!(turned("False"), None);
+    }
+
+    #[test]
+    fn ends_are_meant_for_what_they_say_and_no_more() {
+        let steps = "Rollout R spec strategy canary steps";
+        assert!(end(steps, r#"[{"experiment":{"metadata":{}}}]"#, r#"[{"experiment":{}}]"#).is_some());
+        assert!(end(steps, r#"[{"setWeight":1}]"#, r#"[{"setWeight":2}]"#).is_none());
+        assert!(end("Experiment R-<2.0.0>-2-1 phase", "Running", "Successful").is_some());
+        assert!(end("Experiment R-<2.0.0>-2-1 phase", "Failed", "Successful").is_none());
+        let history = "ReplicaSet R-<1.0.0> annotations rollout.argoproj.io/revision-history";
+        assert!(end(history, "1", "-").is_some());
+        assert!(end(history, "1,2", "-").is_none());
+    }
 }

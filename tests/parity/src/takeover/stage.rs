@@ -18,8 +18,8 @@ use crate::play::Side;
 
 /// Nothing has changed for so long: all is quiet. Longer than any delay that no state is about.
 const QUIET: Duration = Duration::from_secs(6);
-/// Nothing has changed for so long: a user acts. Argo may put what its own last write gave back over what came after it in its cache, and so miss an
-/// act that comes at the same moment, until its next resync.
+/// Nothing has changed for so long: a user acts. The states are about the exchange of controllers, not about acts that meet a controller's own write;
+/// whether such a meeting would lose one was not measured.
 const BREATH: Duration = Duration::from_secs(2);
 /// Longest wait for a look on the way to a state, other work of the machine included.
 const PATIENCE: Duration = Duration::from_secs(100);
