@@ -15,7 +15,7 @@ const FIRST_SET: &str =
 /// Why a write right after a takeover is meant; nothing when it is not.
 pub fn written(one: &Written) -> Option<&'static str> {
     let of_status = one.part.starts_with("Rollout ") && one.part.contains(" status ");
-    (of_status && one.from != one.to && without_remedy(&one.from) == without_remedy(&one.to)).then_some(REMEDY)
+    (of_status && but_for_the_remedy(&one.from, &one.to)).then_some(REMEDY)
 }
 
 /// Why an end that differs from the twin's is meant; nothing when it is not.
@@ -30,36 +30,43 @@ pub fn ended(one: &Difference) -> Option<&'static str> {
         return Some(TERMINATED);
     }
     if of("ReplicaSet R-<1.0.0>", "rollout.argoproj.io/revision-history")
-        && [argo, ours].iter().all(|history| matches!(history.as_str(), "-" | "1" | "1,1"))
+        && [argo, ours].iter().all(|history| *history == "-" || history.split(',').all(|revision| revision == "1"))
     {
         return Some(FIRST_SET);
     }
     None
 }
 
-/// A message, or the conditions that hold it, without the remedy in brackets and without times.
-fn without_remedy(text: &str) -> String {
-    if let Ok(mut value) = serde_json::from_str::<Value>(&without_times(text)) {
-        strings(&mut value, &|text| {
-            if text.contains(" is invalid: ") { before_remedy(text) } else { text.to_owned() }
-        });
-        return value.to_string();
-    }
-    if text.starts_with("InvalidSpec: ") { before_remedy(text) } else { text.to_owned() }
+/// Two messages, or the conditions that hold them, of which one says the remedy in brackets and the other does not.
+fn but_for_the_remedy(from: &str, to: &str) -> bool {
+    let value = |text: &str| serde_json::from_str(&without_times(text)).ok();
+    value(from).zip(value(to)).map_or_else(
+        || from.starts_with("InvalidSpec: ") && remedied(from, to),
+        |(from, to): (Value, Value)| alike(&from, &to),
+    )
 }
 
-fn before_remedy(text: &str) -> String {
-    let remedy = text.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
-    remedy.map_or(text, |(before, _)| before).to_owned()
+fn alike(from: &Value, to: &Value) -> bool {
+    match (from, to) {
+        (Value::Array(from), Value::Array(to)) => {
+            from.len() == to.len() && from.iter().zip(to).all(|(from, to)| alike(from, to))
+        }
+        (Value::Object(from), Value::Object(to)) => {
+            from.len() == to.len()
+                && from.iter().all(|(key, field)| match (field, to.get(key)) {
+                    (Value::String(from), Some(Value::String(to))) if key == "message" => {
+                        from == to || (from.contains(" is invalid: ") && remedied(from, to))
+                    }
+                    (field, other) => other.is_some_and(|other| alike(field, other)),
+                })
+        }
+        (from, to) => from == to,
+    }
 }
 
-fn strings(value: &mut Value, change: &dyn Fn(&str) -> String) {
-    match value {
-        Value::String(text) => *text = change(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| strings(item, change)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| strings(field, change)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+fn remedied(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    long.strip_prefix(short).is_some_and(|rest| rest.starts_with(" (") && rest.ends_with(')'))
 }
 
 /// JSON without empty objects; a text that is none, and nothing at all, say nothing either.
@@ -93,8 +100,10 @@ mod tests {
 
     #[test]
     fn a_remedy_is_meant_and_another_message_is_not() {
-        let (short, long) =
-            ("InvalidSpec: The Rollout \"R\" is invalid: x", "InvalidSpec: The Rollout \"R\" is invalid: x (do y)");
+        let (short, long) = (
+            "InvalidSpec: The Rollout \"R\" is invalid: x",
+            "InvalidSpec: The Rollout \"R\" is invalid: x (do y (30), or z)",
+        );
         assert_eq!(write("Rollout R status message", short, long), Some(REMEDY));
         assert_eq!(write("Rollout R status message", long, short), Some(REMEDY));
         assert_eq!(write("Rollout R status message", short, "InvalidSpec: The Rollout \"R\" is invalid: z"), None);
@@ -121,6 +130,7 @@ mod tests {
         assert!(end("Experiment R-<2.0.0>-2-1 phase", "Failed", "Successful").is_none());
         let history = "ReplicaSet R-<1.0.0> annotations rollout.argoproj.io/revision-history";
         assert!(end(history, "1", "-").is_some());
+        assert!(end(history, "1,1,1", "1").is_some());
         assert!(end(history, "1,2", "-").is_none());
     }
 }
