@@ -276,13 +276,13 @@ fn judge(direction: Direction, states: &[State], rows: &Rows, twins: &Rows) -> T
 
 fn compare(row: &mut Row, taken: &Taken, twin: &Taken) {
     for one in beyond(taken.written.clone(), &twin.written) {
-        match known::written(&one) {
+        match known::written(&row.title, &one) {
             Some(reason) => row.meant.push(reason),
             None => row.faults.push(format!("after the takeover: {}: {} became {}", one.part, one.from, one.to)),
         }
     }
     for one in taken.end.differs(&twin.end) {
-        match known::ended(&one) {
+        match known::ended(&row.title, &one) {
             Some(reason) => row.meant.push(reason),
             None => row.faults.push(format!("at the end: {}: {}, the twin {}", one.part, one.ours, one.argo)),
         }
