@@ -104,6 +104,77 @@ fn services_must_fit_the_pods_and_belong_to_nobody_else() {
     }
 }
 
+/// What an Ingress must be, with the texts of the running controller: named once, there, and with a rule for the Service that the router starts from.
+#[test]
+fn ingresses_must_exist_and_lead_to_the_stable_service() {
+    let service = |name: &str| json!({"kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": "w"}}});
+    let ingress = |name: &str, backend: &str| {
+        let path = json!({"backend": {"service": {"name": backend, "port": {"number": 80}}}});
+        json!({"kind": "Ingress", "metadata": {"name": name}, "spec": {
+            // A default backend is no rule: no canary Ingress can be made of it.
+            "defaultBackend": {"service": {"name": "stable", "port": {"number": 80}}},
+            "rules": [{"http": {"paths": [path]}}],
+        }})
+    };
+    let names = ["stable", "canary", "root"];
+    let mut objects: Vec<Value> = names.iter().map(|name| service(name)).collect();
+    objects.extend([ingress("to-stable", "stable"), ingress("to-root", "root"), ingress("elsewhere", "other")]);
+    let world = World::of(&Value::Array(objects));
+    let no_rules = |path: &str, name: &str, service: &str| {
+        format!("{path}: Invalid value: {name:?}: ingress `{name}` has no rules using service {service} backend")
+    };
+    let either = |path: &str, [one, many]: [&str; 2], which: &str| {
+        format!("{path}: Internal error: Either {one} or {many} must be configured. {which} configured.")
+    };
+    const NGINX: &str = "spec.strategy.canary.trafficRouting.nginx";
+    const ALB: &str = "spec.strategy.canary.trafficRouting.alb";
+    let (of_nginx, of_alb) = (["StableIngress", "StableIngresses"], ["Ingress", "Ingresses"]);
+    for (router, settings, want) in [
+        ("nginx", json!({"stableIngress": "to-stable"}), None),
+        ("nginx", json!({"stableIngresses": ["to-stable"]}), None),
+        ("nginx", json!({}), Some(either(NGINX, of_nginx, "Neither are"))),
+        ("nginx", json!({"stableIngress": "to-stable", "stableIngresses": ["x"]}), Some(either(NGINX, of_nginx, "Both are"))),
+        (
+            "nginx",
+            json!({"stableIngress": "gone"}),
+            Some(format!("{NGINX}.stableIngress: Invalid value: \"gone\": ingress.networking.k8s.io \"gone\" not found")),
+        ),
+        (
+            "nginx",
+            json!({"stableIngress": "elsewhere"}),
+            Some(no_rules(&format!("{NGINX}.stableIngress"), "elsewhere", "stable")),
+        ),
+        (
+            "nginx",
+            json!({"stableIngresses": ["to-stable", "elsewhere"]}),
+            Some(no_rules(&format!("{NGINX}.stableIngresses"), "elsewhere", "stable")),
+        ),
+        ("alb", json!({"ingress": "to-stable", "servicePort": 80}), None),
+        ("alb", json!({"ingress": "to-root", "servicePort": 80, "rootService": "root"}), None),
+        (
+            "alb",
+            json!({"ingress": "to-stable", "servicePort": 80, "rootService": "root"}),
+            Some(no_rules(&format!("{ALB}.ingress"), "to-stable", "root")),
+        ),
+        (
+            "alb",
+            json!({"ingress": "to-root", "servicePort": 80}),
+            Some(no_rules(&format!("{ALB}.ingress"), "to-root", "stable")),
+        ),
+        ("alb", json!({"servicePort": 80}), Some(either(ALB, of_alb, "Neither are"))),
+        ("alb", json!({"servicePort": 80, "ingress": "a", "ingresses": ["b"]}), Some(either(ALB, of_alb, "Both are"))),
+    ] {
+        let spec = json!({
+            "selector": {"matchLabels": {"app": "w"}},
+            "template": {"metadata": {"labels": {"app": "w"}}, "spec": {"containers": [{"name": "c", "image": "web:1"}]}},
+            "strategy": {"canary": {
+                "stableService": "stable", "canaryService": "canary", "trafficRouting": {router: settings},
+            }},
+        });
+        assert_eq!(world.check(&spec).map(|finding| finding.message), want, "{router}: {settings}");
+    }
+}
+
 fn reference(case: &Value) -> serinus_wire::rollout::WorkloadRef {
     serde_json::from_value(case["spec"]["workloadRef"].clone()).unwrap()
 }

@@ -116,7 +116,7 @@ fn ingresses(
     })
 }
 
-/// Whether a rule, or the default backend, leads to the Service.
+/// Whether a rule leads to the Service; the default backend does not count.
 fn routes_to(spec: &Value, service: &str) -> bool {
     let names = |backend: Option<&Value>| {
         backend.and_then(|backend| backend.pointer("/service/name")).and_then(Value::as_str) == Some(service)
