@@ -107,7 +107,8 @@ fn services_must_fit_the_pods_and_belong_to_nobody_else() {
 /// What an Ingress must be, with the texts of the running controller: named once, there, and with a rule for the Service that the router starts from.
 #[test]
 fn ingresses_must_exist_and_lead_to_the_stable_service() {
-    let service = |name: &str| json!({"kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": "w"}}});
+    let service =
+        |name: &str| json!({"kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": "w"}}});
     let ingress = |name: &str, backend: &str| {
         let path = json!({"backend": {"service": {"name": backend, "port": {"number": 80}}}});
         json!({"kind": "Ingress", "metadata": {"name": name}, "spec": {
@@ -133,11 +134,17 @@ fn ingresses_must_exist_and_lead_to_the_stable_service() {
         ("nginx", json!({"stableIngress": "to-stable"}), None),
         ("nginx", json!({"stableIngresses": ["to-stable"]}), None),
         ("nginx", json!({}), Some(either(NGINX, of_nginx, "Neither are"))),
-        ("nginx", json!({"stableIngress": "to-stable", "stableIngresses": ["x"]}), Some(either(NGINX, of_nginx, "Both are"))),
+        (
+            "nginx",
+            json!({"stableIngress": "to-stable", "stableIngresses": ["x"]}),
+            Some(either(NGINX, of_nginx, "Both are")),
+        ),
         (
             "nginx",
             json!({"stableIngress": "gone"}),
-            Some(format!("{NGINX}.stableIngress: Invalid value: \"gone\": ingress.networking.k8s.io \"gone\" not found")),
+            Some(format!(
+                "{NGINX}.stableIngress: Invalid value: \"gone\": ingress.networking.k8s.io \"gone\" not found"
+            )),
         ),
         (
             "nginx",

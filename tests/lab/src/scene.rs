@@ -145,6 +145,14 @@ impl Scene {
         self.patch_status(json!({"abort": true})).await
     }
 
+    /// The cluster IP of one of its Services, with the port of the pods.
+    pub async fn address_of(&self, service: &str) -> Result<String> {
+        let path = format!("/api/v1/namespaces/{}/services/{service}", self.namespace);
+        let found = self.api.get(&path).await?.with_context(|| format!("the Service {service} is gone"))?;
+        let address = found["spec"]["clusterIP"].as_str().with_context(|| format!("{service} has no address"))?;
+        Ok(format!("{address}:8080"))
+    }
+
     /// Removes the scene.
     pub async fn strike(self) -> Result<()> {
         self.api.delete(&format!("/api/v1/namespaces/{}", self.namespace)).await
@@ -161,7 +169,8 @@ impl Scene {
         Ok(image(&set["spec"]["template"]["spec"]).to_owned())
     }
 
-    async fn list(&self, group: &str, plural: &str) -> Result<Vec<Value>> {
+    /// The objects of a kind in its namespace.
+    pub async fn list(&self, group: &str, plural: &str) -> Result<Vec<Value>> {
         let list = self.api.get(&format!("{group}/namespaces/{}/{plural}", self.namespace)).await?;
         Ok(list.and_then(|mut list| list["items"].as_array_mut().map(std::mem::take)).unwrap_or_default())
     }

@@ -30,6 +30,12 @@ pub fn ingress() -> Result<String> {
     Ok(url.trim_start_matches("http://").to_owned())
 }
 
+/// The URL of Prometheus, from `LAB_PROMETHEUS`.
+pub fn prometheus() -> Result<String> {
+    env::var("LAB_PROMETHEUS")
+        .context("LAB_PROMETHEUS is not set; run: lab/lab prometheus, then: eval \"$(lab/lab env)\"")
+}
+
 /// The API server's audit log, from `LAB_AUDIT`.
 pub fn audit() -> Result<PathBuf> {
     let path = PathBuf::from(env::var_os("LAB_AUDIT").context("LAB_AUDIT is not set; run: eval \"$(lab/lab env)\"")?);
