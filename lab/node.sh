@@ -33,11 +33,12 @@ node() {
 
 in_containerd() { ctr --address "$SOCKETS/containerd.sock" "$@"; }
 
-# A real registry (plain HTTP); the node takes it for docker.io too, so that the pull policy Always works without a network.
+# A real registry (plain HTTP); the node takes it for every other registry too, so that the pull policy Always works without a network.
 registry() {
   local archive tag
-  mkdir -p "$RUN/certs.d/docker.io" "$RUN/registry"
-  printf 'server = "http://127.0.0.1:%s"\n[host."http://127.0.0.1:%s"]\n  capabilities = ["pull", "resolve"]\n' "$REGISTRY_PORT" "$REGISTRY_PORT" > "$RUN/certs.d/docker.io/hosts.toml"
+  mkdir -p "$RUN/registry"
+  pulls_from "http://127.0.0.1:$REGISTRY_PORT" _default
+  pulls_from "http://$SEED_REGISTRY" "$SEED_REGISTRY"
   printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}\nhttp: {addr: "127.0.0.1:%s"}\n' "$RUN/registry" "$REGISTRY_PORT" > "$RUN/registry.yaml"
   start registry docker-registry serve "$RUN/registry.yaml"
   ready registry curl -sf "http://127.0.0.1:$REGISTRY_PORT/v2/"
@@ -48,6 +49,36 @@ registry() {
     done
   done
   touch "$RUN/registry/filled-$IMAGES"
+}
+
+# pulls_from URL HOST: where the node gets images from whose names begin with HOST.
+pulls_from() {
+  mkdir -p "$RUN/certs.d/$2"
+  printf 'server = "%s"\n[host."%s"]\n  capabilities = ["pull", "resolve"]\n' "$1" "$1" > "$RUN/certs.d/$2/hosts.toml"
+}
+
+# The addresses of the pipeline that started the project: its registry, which tells of each push, and where Serinus is to listen.
+seed() {
+  local address
+  [ "$(cat "$NODE_LOCK" 2> /dev/null)" = "$LAB_NAME" ] || die "the node of $LAB_NAME is not up; run: lab node"
+  ! alive seed > /dev/null || return 0
+  for address in "${SEED_REGISTRY%:*}" "${SEED_SERINUS%:*}"; do ip address replace "$address/32" dev lo; done
+  mkdir -p "$RUN/seed"
+  cat > "$RUN/seed.yaml" << EOC
+version: 0.1
+storage: {filesystem: {rootdirectory: $RUN/seed}}
+http: {addr: "$SEED_REGISTRY"}
+notifications:
+  endpoints:
+    - name: serinus
+      url: http://$SEED_SERINUS/v1/webhooks/registry
+      headers: {Authorization: [Basic $(printf admin:admin | base64)]}
+      timeout: 1s
+      threshold: 5
+      backoff: 1s
+EOC
+  start seed docker-registry serve "$RUN/seed.yaml"
+  ready seed curl -sf "http://$SEED_REGISTRY/v2/"
 }
 
 # pack FILE NAME:TAG: for what is to run as a pod without a build of an image.
@@ -129,9 +160,11 @@ remove_pods() {
 
 # Gives the machine's bridge and iptables back.
 leave_node() {
+  local address
   [ "$(cat "$NODE_LOCK" 2> /dev/null)" = "$LAB_NAME" ] || return 0
   kube-proxy --cleanup > /dev/null 2>&1 || true
   ip link delete lab0 2> /dev/null || true
+  for address in "${SEED_REGISTRY%:*}" "${SEED_SERINUS%:*}"; do ip address delete "$address/32" dev lo 2> /dev/null || true; done
   rm -f "$NODE_LOCK" "$SOCKETS/containerd.sock"
 }
 

@@ -35,6 +35,10 @@ ARGO_HEALTH_PORT=$((LAB_PORT + 20))
 PROMETHEUS_PORT=${PROMETHEUS_PORT:-$((LAB_PORT + 21))}
 INGRESS_METRICS_PORT=$((LAB_PORT + 22))
 
+# As in the pipeline that started the project; on the loopback interface, while a lab has them.
+SEED_REGISTRY=172.16.77.115:5000
+SEED_SERINUS=172.16.77.118:9300
+
 # Two labs with the same Service range do not disturb each other: only the one with real pods programs the machine's iptables.
 SERVICE_RANGE=10.96.0.0/16
 POD_RANGE=10.244.0.0/16

@@ -4,6 +4,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -63,6 +64,23 @@ impl Controller {
         Self::run(command, kubeconfig, namespace, &[ports, &scope, flags].concat())
     }
 
+    /// Starts ours for `namespace`, with webhooks and votes on `address`; `variables` say who is let in.
+    pub fn start_for_updates(namespace: &str, address: SocketAddr, variables: &[(&str, &str)]) -> Result<Self> {
+        let mut command = serinus()?;
+        command.envs(variables.iter().copied());
+        let (host, port) = (format!("--bind-address={}", address.ip()), format!("--updatesPort={}", address.port()));
+        let flags = ["--metricsport=0", "--healthzPort=0", "--namespaced", "--leader-elect=false"];
+        let scope = ["--namespace", namespace, &host, &port];
+        Self::run(command, settings::controllers_kubeconfig()?, namespace, &[&flags[..], &scope].concat())
+    }
+
+    /// Starts ours for all namespaces with its defaults, and what it is told of registries.
+    pub fn start_tracking(name: &str, flags: &[&str]) -> Result<Self> {
+        let updates = format!("--updatesPort={}", settings::free_address()?.port());
+        let ports = ["--metricsport=0", "--healthzPort=0", "--bind-address=127.0.0.1", &updates];
+        Self::run(serinus()?, settings::controllers_kubeconfig()?, name, &[&ports[..], flags].concat())
+    }
+
     /// Starts ours with its defaults: for all namespaces, with a lease and with updates of images. `first_port` and the two
     /// after it are taken.
     pub fn start_whole(name: &str, first_port: u16) -> Result<Self> {
@@ -101,6 +119,11 @@ impl Controller {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.with_context(|| format!("the controller did not end within {PATIENCE:?} of SIGTERM"))??;
         Ok(())
+    }
+
+    /// Kills it: it can't put anything in order.
+    pub async fn kill(mut self) -> Result<()> {
+        self.child.kill().await.context("kill the controller")
     }
 
     /// Its resident memory in MB.

@@ -25,9 +25,12 @@ pub struct Load {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Makes the request of a number.
+type Make = dyn Fn(u32) -> Result<Request<Full<Bytes>>> + Send + Sync;
+
 struct Shared {
     address: String,
-    host: String,
+    make: Box<Make>,
     stop: AtomicBool,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
     samples: Mutex<Vec<Sample>>,
@@ -38,11 +41,23 @@ struct Shared {
 pub struct Mark(usize);
 
 impl Load {
-    /// Sends `rate` requests a second to `address` for `host`, from a thread of its own: a busy test does not disturb the schedule.
+    /// Asks `address` for the page of `host`, `rate` times a second.
     pub fn start(address: &str, host: &str, rate: u32) -> Result<Self> {
+        let host = host.to_owned();
+        Self::start_with(address, rate, move |_| {
+            Ok(Request::get("/").header(header::HOST, &host).body(Full::default())?)
+        })
+    }
+
+    /// Sends `rate` requests a second to `address`, from a thread of its own: a busy test does not disturb the schedule.
+    pub fn start_with(
+        address: &str,
+        rate: u32,
+        make: impl Fn(u32) -> Result<Request<Full<Bytes>>> + Send + Sync + 'static,
+    ) -> Result<Self> {
         let shared = Arc::new(Shared {
             address: address.to_owned(),
-            host: host.to_owned(),
+            make: Box::new(make),
             stop: AtomicBool::new(false),
             idle: Mutex::default(),
             samples: Mutex::default(),
@@ -91,11 +106,16 @@ impl Load {
     }
 
     /// Ends the load, waits for what is under way, and counts it all.
-    pub fn finish(mut self) -> Result<Tally> {
+    pub fn finish(self) -> Result<Tally> {
+        Ok(Tally::of(&self.samples()?))
+    }
+
+    /// Ends the load, waits for what is under way, and gives it all, in the order of the answers.
+    pub fn samples(mut self) -> Result<Vec<Sample>> {
         self.shared.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().context("the load has ended already")?;
         thread.join().map_err(|_| anyhow!("the client panicked"))?;
-        Ok(self.since(Mark(0)))
+        Ok(std::mem::take(&mut *lock(&self.shared.samples)))
     }
 }
 
@@ -117,12 +137,12 @@ async fn drive(shared: Arc<Shared>, rate: u32) {
         }
         let shared = Arc::clone(&shared);
         flying.spawn(async move {
-            let outcome = match timeout(PATIENCE, send(&shared)).await {
+            let outcome = match timeout(PATIENCE, send(&shared, n)).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(error)) => Outcome::Failure(format!("{error:#}")),
                 Err(_) => Outcome::Failure(format!("no answer within {PATIENCE:?}")),
             };
-            lock(&shared.samples).push(Sample { due: due - start, latency: due.elapsed(), outcome });
+            lock(&shared.samples).push(Sample { number: n, due: due - start, latency: due.elapsed(), outcome });
         });
         while flying.try_join_next().is_some() {}
     }
@@ -130,13 +150,12 @@ async fn drive(shared: Arc<Shared>, rate: u32) {
 }
 
 /// One request on an idle connection, or on a new one when there is none.
-async fn send(shared: &Shared) -> Result<Outcome> {
+async fn send(shared: &Shared, number: u32) -> Result<Outcome> {
     let mut connection = match idle(shared) {
         Some(connection) => connection,
         None => connect(&shared.address).await?,
     };
-    let request = Request::get("/").header(header::HOST, &shared.host).body(Full::default())?;
-    let (head, body) = connection.send_request(request).await.context("send")?.into_parts();
+    let (head, body) = connection.send_request((shared.make)(number)?).await.context("send")?.into_parts();
     let body = body.collect().await.context("read the answer")?.to_bytes();
     if connection.ready().await.is_ok() {
         lock(&shared.idle).push(connection);

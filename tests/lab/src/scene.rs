@@ -124,10 +124,16 @@ impl Scene {
 
     /// Writes a new tag into the Deployment, as the pipeline does.
     pub async fn ship(&self, version: &str) -> Result<()> {
+        self.run(&format!("serinus/web:{version}"), json!({})).await
+    }
+
+    /// Writes an image into the Deployment, and annotations on it.
+    pub async fn run(&self, image: &str, annotations: Value) -> Result<()> {
         let path = format!("/apis/apps/v1/namespaces/{}/deployments/{DEPLOYMENT}", self.namespace);
         let mut deployment = self.api.get(&path).await?.context("the Deployment is gone")?;
-        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!(format!("serinus/web:{version}"));
-        self.api.merge(&path, json!({"spec": {"template": deployment["spec"]["template"]}})).await
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+        let template = &deployment["spec"]["template"];
+        self.api.merge(&path, json!({"metadata": {"annotations": annotations}, "spec": {"template": template}})).await
     }
 
     /// Resumes a pause.

@@ -1,6 +1,7 @@
 //! What the environment of a test run decides: where the cluster, the ingress and the controller are.
 
 use std::env;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -34,6 +35,25 @@ pub fn ingress() -> Result<String> {
 pub fn prometheus() -> Result<String> {
     env::var("LAB_PROMETHEUS")
         .context("LAB_PROMETHEUS is not set; run: lab/lab prometheus, then: eval \"$(lab/lab env)\"")
+}
+
+/// `host:port` of the lab's registry, from `LAB_REGISTRY`.
+pub fn registry() -> Result<String> {
+    env::var("LAB_REGISTRY").context("LAB_REGISTRY is not set; run: lab/lab node, then: eval \"$(lab/lab env)\"")
+}
+
+/// Where the registry of the pipeline that started the project is, and where it expects Serinus; from `LAB_SEED_REGISTRY` and
+/// `LAB_SEED_SERINUS`.
+pub fn seed() -> Result<(String, SocketAddr)> {
+    let variable = |name| {
+        env::var(name).with_context(|| format!("{name} is not set; run: lab/lab seed, then: eval \"$(lab/lab env)\""))
+    };
+    Ok((variable("LAB_SEED_REGISTRY")?, variable("LAB_SEED_SERINUS")?.parse().context("LAB_SEED_SERINUS")?))
+}
+
+/// An address of this machine where nobody listens.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// The API server's audit log, from `LAB_AUDIT`.

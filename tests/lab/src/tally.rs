@@ -16,6 +16,8 @@ pub enum Outcome {
 /// One request of the open loop.
 #[derive(Clone, Debug)]
 pub struct Sample {
+    /// Its number, from 0.
+    pub number: u32,
     /// When it was due, counted from the start of the load.
     pub due: Duration,
     /// From the moment it was due to the end of the answer: waiting for a free connection counts.
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     fn sample(ms: u64, outcome: Outcome) -> Sample {
-        Sample { due: Duration::from_millis(ms), latency: Duration::from_millis(ms), outcome }
+        Sample { number: 0, due: Duration::from_millis(ms), latency: Duration::from_millis(ms), outcome }
     }
 
     #[test]

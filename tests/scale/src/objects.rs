@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 pub fn collection(namespace: &str, plural: &str) -> String {
     let group = match plural {
         "rollouts" => "apis/argoproj.io/v1alpha1",
-        "replicasets" => "apis/apps/v1",
+        "replicasets" | "deployments" => "apis/apps/v1",
+        "imageupdates" => "apis/serinus.dev/v1alpha1",
         "ingresses" => "apis/networking.k8s.io/v1",
         _ => "api/v1",
     };
@@ -16,6 +17,19 @@ pub fn collection(namespace: &str, plural: &str) -> String {
 /// The image of a version.
 pub fn image(version: u32) -> String {
     format!("serinus/web:{version}.0.0")
+}
+
+/// A Deployment without pods that runs an image and says what is to become of it.
+pub fn deployment(name: &str, image: &str, annotations: &Value) -> Value {
+    let labels = json!({"app": name});
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {
+            "metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "web", "image": image}]},
+        }},
+    })
 }
 
 /// A patch that updates a Rollout to a version.
