@@ -14,7 +14,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::http1::connect;
+use crate::scene::PATIENCE;
 use crate::settings;
+use crate::wait::{Look, until};
 
 /// A way to the API server. The proxy ends with it.
 pub struct Api {
@@ -79,12 +81,19 @@ impl Api {
         Ok(())
     }
 
-    /// Opens a watch at `path` and hands out its lines as they come.
+    /// Opens a watch at `path` and hands out its lines as they come. A server that has just learned a kind takes no watches of it yet: it is waited for.
     pub async fn watch(&self, path: &str) -> Result<Watch> {
-        let request = request(Method::GET, path, "application/json", None)?;
-        let response = connect(&self.address).await?.send_request(request).await?;
-        ensure!(response.status().is_success(), "GET {path}: {}", response.status());
-        Ok(Watch { body: response.into_body(), rest: Vec::new() })
+        until(&format!("a watch of {path}"), PATIENCE, || async {
+            let request = request(Method::GET, path, "application/json", None)?;
+            let response = connect(&self.address).await?.send_request(request).await?;
+            let status = response.status();
+            if status == StatusCode::TOO_MANY_REQUESTS {
+                return Ok(Look::Not(status.to_string()));
+            }
+            ensure!(status.is_success(), "GET {path}: {status}");
+            Ok(Look::Done(Watch { body: response.into_body(), rest: Vec::new() }))
+        })
+        .await
     }
 
     async fn ask(&self, method: Method, path: &str, kind: &str, body: Option<Value>) -> Result<(StatusCode, Value)> {

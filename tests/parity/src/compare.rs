@@ -131,7 +131,7 @@ fn fields(kind: Kind, view: &Value) -> Vec<(Field, Value)> {
             ("active", "/status/blueGreen/activeSelector"),
         ],
         Kind::ReplicaSet | Kind::Deployment => &[("size", "/size")],
-        Kind::AnalysisRun => &[("phase", "/status/phase")],
+        Kind::AnalysisRun | Kind::Experiment => &[("phase", "/status/phase")],
         Kind::Service => &[("selector", "/selector/rollouts-pod-template-hash")],
         Kind::Ingress => &[("weight", "/annotations/nginx.ingress.kubernetes.io~1canary-weight")],
         Kind::Event => &[],

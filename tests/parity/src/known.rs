@@ -1,4 +1,4 @@
-//! Differences that are meant: each stands in docs/differences.md with its reason.
+//! Differences that are meant: each names its row in docs/differences.md, where its reason stands, and the scenarios in which it is meant.
 
 use crate::compare::Difference;
 use crate::scenario::{Act, Scenario};
@@ -23,11 +23,33 @@ pub fn in_common_words(event: &str) -> Option<String> {
 /// What Argo says when the weight stays and the ReplicaSets behind it change.
 const EMPTY: &str = "Normal TrafficWeightUpdated: Traffic weight updated ";
 
-/// Whether a difference that was seen after an act is meant, and why.
+/// Whether a difference that was seen after an act is meant: the row that says why.
 pub fn reason(scenario: &Scenario, act: usize, difference: &Difference) -> Option<&'static str> {
     let seen = Seen { scenario, act, difference };
-    let rules = [canary::RULES, bluegreen::RULES, analysis::RULES, spec::RULES];
-    rules.iter().flat_map(|rules| rules.iter()).find(|(_, holds)| holds(&seen)).map(|(why, _)| *why)
+    let meant = |rule: &&Rule| rule.plays.iter().any(|plays| fits(&scenario.title, plays)) && (rule.holds)(&seen);
+    rules().find(meant).map(|rule| rule.row)
+}
+
+fn rules() -> impl Iterator<Item = &'static Rule> {
+    [canary::RULES, bluegreen::RULES, analysis::RULES, spec::RULES].into_iter().flatten()
+}
+
+/// Whether a title is as a pattern says, in which `*` stands for any text.
+pub fn fits(title: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => title == pattern,
+        Some((start, rest)) => title
+            .strip_prefix(start)
+            .is_some_and(|title| (0..=title.len()).filter_map(|from| title.get(from..)).any(|title| fits(title, rest))),
+    }
+}
+
+/// Whether docs/differences.md has a row of this beginning.
+pub fn is_listed(row: &str) -> bool {
+    const DIFFERENCES: &str = include_str!("../../../docs/differences.md");
+    DIFFERENCES.lines().any(|line| {
+        line.strip_prefix("| ").and_then(|line| line.strip_prefix(row)).is_some_and(|rest| rest.starts_with(" | "))
+    })
 }
 
 /// A difference and where it was seen.
@@ -37,8 +59,15 @@ struct Seen<'a> {
     difference: &'a Difference,
 }
 
-/// A reason, and whether a difference has it. Each holds for as little as possible.
-type Rule = (&'static str, fn(&Seen<'_>) -> bool);
+/// A kind of difference that is meant. It holds for as little as possible.
+struct Rule {
+    /// What its row in docs/differences.md begins with: the first column.
+    row: &'static str,
+    /// Titles of the scenarios in which it is meant; `*` stands for any text.
+    plays: &'static [&'static str],
+    /// Whether a difference is of this kind.
+    holds: fn(&Seen<'_>) -> bool,
+}
 
 impl Seen<'_> {
     /// The last act that has happened.
@@ -53,11 +82,6 @@ impl Seen<'_> {
 
     fn last(&self) -> bool {
         self.act + 1 == self.scenario.script.len()
-    }
-
-    /// Whether the scenario's title ends like that.
-    fn plays(&self, ends: &[&str]) -> bool {
-        ends.iter().any(|end| self.scenario.title.ends_with(end))
     }
 
     fn part(&self) -> &str {
@@ -96,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_not_listed_is_not_meant() {
         let of = |strategy, script: &[Act]| Scenario {
-            title: "t".into(),
+            title: "nginx/none/through/update".into(),
             strategy,
             spec: Value::Null,
             others: vec![],
@@ -134,6 +158,34 @@ mod tests {
         ] {
             let difference = Difference { part: part.into(), argo: argo.into(), ours: ours.into() };
             assert_eq!(reason(of(title), act, &difference).is_some(), listed, "{title}: {difference:?}");
+        }
+    }
+
+    #[test]
+    fn each_reason_has_its_row_and_its_scenarios() {
+        let titles: Vec<String> = crate::scenario::all().into_iter().map(|scenario| scenario.title).collect();
+        for Rule { row, plays, .. } in rules() {
+            assert!(is_listed(row), "docs/differences.md has no row {row:?}");
+            for pattern in *plays {
+                assert!(titles.iter().any(|title| fits(title, pattern)), "{row}: no scenario is called {pattern}");
+            }
+        }
+        assert!(!is_listed("weight"), "a row is named in full");
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (title, pattern, fit) in [
+            ("a/b/c", "a/b/c", true),
+            ("a/b/c", "a/*", true),
+            ("a/b/c", "*/c", true),
+            ("a/b/c", "a/*/c", true),
+            ("a/b/c", "a*b*c*", true),
+            ("a/b/c", "a/b", false),
+            ("a/b/c", "*/b", false),
+            ("", "*", true),
+        ] {
+            assert_eq!(fits(title, pattern), fit, "{title} as {pattern}");
         }
     }
 

@@ -24,19 +24,22 @@ pub enum Kind {
     Deployment,
     /// AnalysisRuns.
     AnalysisRun,
-    /// Events on Rollouts and AnalysisRuns.
+    /// Experiments.
+    Experiment,
+    /// Events on Rollouts, AnalysisRuns and Experiments.
     Event,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Rollout,
         Kind::ReplicaSet,
         Kind::Service,
         Kind::Ingress,
         Kind::Deployment,
         Kind::AnalysisRun,
+        Kind::Experiment,
         Kind::Event,
     ];
 
@@ -49,6 +52,7 @@ impl Kind {
             Kind::Ingress => ("/apis/networking.k8s.io/v1", "ingresses"),
             Kind::Deployment => ("/apis/apps/v1", "deployments"),
             Kind::AnalysisRun => ("/apis/argoproj.io/v1alpha1", "analysisruns"),
+            Kind::Experiment => ("/apis/argoproj.io/v1alpha1", "experiments"),
             Kind::Event => ("/api/v1", "events"),
         };
         format!("{group}/namespaces/{namespace}/{plural}")
@@ -59,13 +63,17 @@ impl Kind {
 pub fn scenario_of(kind: Kind, object: &Value) -> Option<&str> {
     let about = text(&object["involvedObject"]["kind"]);
     let name = match kind {
-        Kind::Event if !matches!(about, "Rollout" | "AnalysisRun") => return None,
+        Kind::Event if !matches!(about, "Rollout" | "AnalysisRun" | "Experiment") => return None,
         Kind::Event => &object["involvedObject"]["name"],
         // Of a Deployment that nobody refers to, and of its own ReplicaSets.
         Kind::ReplicaSet if object["metadata"]["labels"][HASH].is_null() => return None,
-        Kind::Rollout | Kind::ReplicaSet | Kind::Service | Kind::Ingress | Kind::Deployment | Kind::AnalysisRun => {
-            &object["metadata"]["name"]
-        }
+        Kind::Rollout
+        | Kind::ReplicaSet
+        | Kind::Service
+        | Kind::Ingress
+        | Kind::Deployment
+        | Kind::AnalysisRun
+        | Kind::Experiment => &object["metadata"]["name"],
     };
     name.as_str()?.split('-').next()
 }
@@ -103,6 +111,7 @@ fn comparable(kind: Kind, object: &Value) -> Value {
         }),
         Kind::Deployment => json!({"size": object["spec"]["replicas"]}),
         Kind::AnalysisRun => analysis_run(object),
+        Kind::Experiment => experiment(object),
         Kind::Event => {
             let told = format!("{} {}: {}", text(&object["type"]), text(&object["reason"]), text(&object["message"]));
             let at = [&object["lastTimestamp"], &object["series"]["lastObservedTime"], &object["eventTime"]];
@@ -112,14 +121,20 @@ fn comparable(kind: Kind, object: &Value) -> Value {
     }
 }
 
-fn rollout(object: &Value) -> Value {
-    let mut status = object["status"].clone();
+/// A status without times, its conditions by type.
+fn settled(status: &Value) -> Value {
+    let mut status = status.clone();
     if let Some(list) = status["conditions"].as_array() {
         let by_type: Map<String, Value> =
             list.iter().map(|condition| (text(&condition["type"]).to_owned(), condition.clone())).collect();
         status["conditions"] = Value::Object(by_type);
     }
     timeless(&mut status);
+    status
+}
+
+fn rollout(object: &Value) -> Value {
+    let mut status = settled(&object["status"]);
     if let Some(status) = status.as_object_mut() {
         // Argo's own writes to the spec count up its generation, so that the number differs; that it was observed must not.
         let generation = object["metadata"]["generation"].to_string();
@@ -199,6 +214,20 @@ fn analysis_run(object: &Value) -> Value {
         "spec": spec, "status": status})
 }
 
+fn experiment(object: &Value) -> Value {
+    let (mut spec, mut status) = (object["spec"].clone(), settled(&object["status"]));
+    sayings(&mut spec);
+    sayings(&mut status);
+    json!({"labels": object["metadata"]["labels"], "annotations": object["metadata"]["annotations"], "owned": owned(object),
+        "spec": spec, "status": status})
+}
+
+/// Whether an Experiment will end by itself: after its time, or because a set of it does not come up.
+pub fn comes_to_an_end(experiment: &Value) -> bool {
+    let waits_for_pods = matches!(text(&experiment["status"]["phase"]), "" | "Pending");
+    waits_for_pods || !experiment["spec"]["duration"].is_null()
+}
+
 /// Empty objects say nothing: whoever writes all its fields writes them, too.
 fn sayings(value: &mut Value) {
     match value {
@@ -236,7 +265,7 @@ fn timeless(value: &mut Value) {
             for (key, value) in fields {
                 match key.as_str() {
                     "startTime" | "lastUpdateTime" | "lastTransitionTime" | "abortedAt" | "restartedAt"
-                    | "restartAt" | "startedAt" | "finishedAt" | "completedAt" | "resumeAt" => {
+                    | "restartAt" | "startedAt" | "finishedAt" | "completedAt" | "resumeAt" | "availableAt" => {
                         *value = json!("set");
                     }
                     _ => timeless(value),

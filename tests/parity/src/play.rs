@@ -60,11 +60,17 @@ impl Side {
         Ok(marks)
     }
 
-    /// Takes the Rollout of a scenario away, and with it its pods: nodes have room for so many.
+    /// Takes the Rollout of a scenario away, and what stands beside it, and with them their pods: nodes have room for so many.
     ///
     /// # Errors
     /// The API refused it.
     pub async fn strike(&self, name: &str) -> Result<()> {
+        for kind in [Kind::Experiment, Kind::AnalysisRun] {
+            for (alone, _) in self.record.present(name, kind).iter().filter(|(_, view)| view["owned"]["name"].is_null())
+            {
+                self.api.delete(&format!("{}/{alone}", kind.collection(&self.namespace))).await?;
+            }
+        }
         self.api.delete(&rollout_path(&self.namespace, name)).await
     }
 
@@ -108,7 +114,9 @@ impl Side {
                 self.answers.tell(&self.namespace, name, *value);
                 Ok(())
             }
-            Act::Terminate => self.terminate(name).await,
+            Act::Terminate => self.all(name, Kind::AnalysisRun, json!({"spec": {"terminate": true}})).await,
+            Act::EndExperiments => self.all(name, Kind::Experiment, json!({"spec": {"terminate": true}})).await,
+            Act::RetryExperiments => self.all(name, Kind::Experiment, json!({"status": null})).await,
             Act::Await(phase) => self.phase(name, phase).await,
             Act::Linger => self.linger(name).await,
         }
@@ -152,11 +160,10 @@ impl Side {
         self.status(name, patch).await
     }
 
-    /// Tells every AnalysisRun to end.
-    async fn terminate(&self, name: &str) -> Result<()> {
-        for (run, _) in self.record.present(name, Kind::AnalysisRun) {
-            let path = format!("{}/{run}", Kind::AnalysisRun.collection(&self.namespace));
-            self.api.merge(&path, json!({"spec": {"terminate": true}})).await?;
+    /// Writes the same into every object of a kind.
+    async fn all(&self, name: &str, kind: Kind, patch: Value) -> Result<()> {
+        for (object, _) in self.record.present(name, kind) {
+            self.api.merge(&format!("{}/{object}", kind.collection(&self.namespace)), patch.clone()).await?;
         }
         Ok(())
     }
@@ -200,17 +207,18 @@ impl Side {
         .await
     }
 
-    /// Whether every ReplicaSet has the pods that it wants, and no run is under way that will end by itself.
+    /// Whether every ReplicaSet has the pods that it wants, and no run or Experiment is under way that will end by itself.
     fn complete(&self, name: &str) -> bool {
-        let sets = self.record.present(name, Kind::ReplicaSet);
-        let runs = self.record.present(name, Kind::AnalysisRun);
+        let of = |kind| self.record.present(name, kind);
+        let (sets, runs, experiments) = (of(Kind::ReplicaSet), of(Kind::AnalysisRun), of(Kind::Experiment));
         let filled = |set: &Value| {
             let number = |value: &Value| value.as_i64().unwrap_or(0);
             number(&set["size"]) == number(&set["existing"]) && number(&set["size"]) == number(&set["available"])
         };
-        let done =
-            |run: &Value| !normal::ends(run) || !matches!(text(&run["status"]["phase"]), "" | "Pending" | "Running");
-        sets.iter().all(|(_, set)| filled(set)) && runs.iter().all(|(_, run)| done(run))
+        let goes_on = |one: &Value| matches!(text(&one["status"]["phase"]), "" | "Pending" | "Running");
+        sets.iter().all(|(_, set)| filled(set))
+            && runs.iter().all(|(_, run)| !normal::ends(run) || !goes_on(run))
+            && experiments.iter().all(|(_, one)| !normal::comes_to_an_end(one) || !goes_on(one))
     }
 
     /// Whether the controller has looked at the present spec.

@@ -1,11 +1,14 @@
 //! What is played: a Rollout, the objects around it, and a script of what its users do. All of them are generated: what is configured x actions x
 //! moments, a room for each kind of feature.
 
+mod alone;
 mod analysis;
 mod bluegreen;
 mod canary;
 mod choice;
+mod experiment;
 mod invalid;
+mod judges;
 mod options;
 mod workload;
 
@@ -55,6 +58,10 @@ pub enum Act {
     Measure(Option<i32>),
     /// All AnalysisRuns are told to end.
     Terminate,
+    /// All Experiments are told to end.
+    EndExperiments,
+    /// `retry experiment`, for all of them.
+    RetryExperiments,
     /// Nothing, until the Rollout has this phase.
     Await(&'static str),
     /// Nothing, until every delay before old pods go has passed.
@@ -87,7 +94,9 @@ pub struct Scenario {
 
 /// All scenarios.
 pub fn all() -> Vec<Scenario> {
-    [canary::all(), bluegreen::all(), analysis::all(), workload::all(), options::all(), invalid::all()].concat()
+    let of_rollouts =
+        [canary::all(), bluegreen::all(), analysis::all(), workload::all(), options::all(), invalid::all()];
+    [of_rollouts.concat(), experiment::all(), alone::all()].concat()
 }
 
 /// The choice that is played when nobody asks for anything else: each feature, and what is done to it at each kind of moment.

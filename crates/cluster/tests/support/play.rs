@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(900);
 pub const RUN: Resource =
     Resource { group: "argoproj.io", version: "v1alpha1", kind: "AnalysisRun", plural: "analysisruns" };
 
+pub const EXPERIMENT: Resource =
+    Resource { group: "argoproj.io", version: "v1alpha1", kind: "Experiment", plural: "experiments" };
+
 const WORDS: Words<'_> = Words { name: NAME, namespace: NS, web: "metrics.example" };
 
 /// What web metrics are told: a number, or an error of their server.
@@ -158,12 +161,17 @@ pub async fn perform(world: &World, scenario: &Scenario, act: &Act, answers: &An
             create(world, &object.collection, &object.body).await;
         }
         Act::Measure(value) => *answers.0.lock().unwrap() = *value,
-        Act::Terminate => {
-            for run in world.look_all(&RUN) {
-                world.patch(&RUN, text(&run, "/metadata/name"), json!({"spec": {"terminate": true}})).await;
-            }
-        }
+        Act::Terminate => all(world, &RUN, json!({"spec": {"terminate": true}})).await,
+        Act::EndExperiments => all(world, &EXPERIMENT, json!({"spec": {"terminate": true}})).await,
+        Act::RetryExperiments => all(world, &EXPERIMENT, json!({"status": null})).await,
         Act::Await(_) | Act::Linger => {}
+    }
+}
+
+/// Writes the same into every object of a kind.
+async fn all(world: &World, resource: &Resource, patch: Value) {
+    for object in world.look_all(resource) {
+        world.patch(resource, text(&object, "/metadata/name"), patch.clone()).await;
     }
 }
 
@@ -207,15 +215,15 @@ async fn promote(world: &World) {
     world.patch_status(&ROLLOUT, NAME, json!({"status": patch})).await;
 }
 
-/// Who has how many pods, who gets the traffic, what the Rollout says, and how its runs stand; without times.
+/// Who has how many pods, who gets the traffic, what the Rollout says, and how its runs and Experiments stand; without times.
 pub fn state(world: &World) -> Value {
     let mut state = story::state_of(world, NAME);
-    let runs: BTreeMap<String, Value> = world
-        .look_all(&RUN)
-        .iter()
-        .map(|run| (text(run, "/metadata/name").to_string(), run["status"]["phase"].clone()))
-        .collect();
-    state["runs"] = json!(runs);
+    let phases = |resource: &Resource| -> BTreeMap<String, Value> {
+        let phase = |one: &Value| (text(one, "/metadata/name").to_string(), one["status"]["phase"].clone());
+        world.look_all(resource).iter().map(phase).collect()
+    };
+    state["runs"] = json!(phases(&RUN));
+    state["experiments"] = json!(phases(&EXPERIMENT));
     state
 }
 

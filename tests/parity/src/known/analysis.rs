@@ -4,9 +4,13 @@ use super::{Rule, Seen};
 
 /// All of them.
 pub const RULES: &[Rule] = &[
-    ("a run whose first measurement is under way is Running", running_first),
-    ("a failed Job says why", job_message),
-    ("metrics are done side by side: which one ends first is chance", side_by_side),
+    Rule { row: "AnalysisRun: its first measurement is under way", plays: &["analysis/*"], holds: running_first },
+    Rule { row: "AnalysisRun: a Job that fails", plays: &["analysis/*/bad-job*/fail"], holds: job_message },
+    Rule {
+        row: "AnalysisRun: several metrics",
+        plays: &["analysis/step/*/dry/fail", "analysis/step/*/both/*", "analysis/step/*/slow-job/fail"],
+        holds: side_by_side,
+    },
 ];
 
 /// Argo measures in its first pass over a run, before it has a phase.
@@ -34,5 +38,5 @@ fn job_message(seen: &Seen<'_>) -> bool {
     let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
     let without = SAID.iter().fold(ours.clone(), |text, said| text.replace(said, ""));
     let event = seen.tells(&["RolloutAborted:"]) && (argo.contains("Metric \"job\"") || ours.contains(SAID[0]));
-    seen.scenario.title.contains("/bad-job/") && (without != *ours && without == *argo || event)
+    without != *ours && without == *argo || event
 }

@@ -1,16 +1,40 @@
 //! Reasons of blue/green.
 
 use super::{Rule, Seen};
-use crate::scenario::{Act, Strategy, Version};
+use crate::scenario::{Act, Version};
 
 /// All of them.
 pub const RULES: &[Rule] = &[
-    ("a fast rollback leads to an older set: who goes on, or retries, is asked again", fast_forward),
-    ("a fast rollback keeps the pods of a set that was smaller as a preview", fast_with_preview),
-    ("a small preview that a third version replaces keeps its size", small_preview),
-    ("a promotion during a timed pause is one", timed),
-    ("the failed run of an aborted update does not judge its retry", judged_again),
-    ("an active Service that has lost its hash is given back to the stable set", given_back),
+    Rule {
+        row: "blue/green: a set that waits for its end is wanted again (abort and retry; second, third, second; back and forth)",
+        plays: &["bluegreen/*/abort,retry,promote", "bluegreen/*/third,second", "bluegreen/*/back,again"],
+        holds: fast_forward,
+    },
+    Rule {
+        row: "blue/green: fast rollback with `previewReplicaCount`",
+        plays: &["bluegreen/small preview/switched/back"],
+        holds: fast_with_preview,
+    },
+    Rule {
+        row: "blue/green: a small preview that a third version replaces",
+        plays: &["bluegreen/small preview*third*"],
+        holds: small_preview,
+    },
+    Rule {
+        row: "blue/green: promoted while a pod is not ready, while paused by hand, or during a timed pause",
+        plays: &["bluegreen/timed/waiting/promote"],
+        holds: switched,
+    },
+    Rule {
+        row: "blue/green: retry after a failed pre-promotion analysis",
+        plays: &["analysis/pre/*/fail,retry"],
+        holds: judged_again,
+    },
+    Rule {
+        row: "an invalid spec that names another Service",
+        plays: &["invalid/bluegreen/missing service/under way"],
+        holds: given_back,
+    },
 ];
 
 /// Whether the part tells that the switch is done, or not yet.
@@ -45,12 +69,11 @@ fn switched(seen: &Seen<'_>) -> bool {
 
 /// Argo takes any deadline for a fast rollback: that of an abort, and that of a newer set.
 fn fast_forward(seen: &Seen<'_>) -> bool {
-    let plays = seen.plays(&["/abort,retry,promote", "/third,second", "/back,again"]);
     let again = |act: &Act| matches!(act, Act::Retry | Act::Ship(Version::Good(2)));
     // The act that leads back, the promotion after it, and all events.
     let place = seen.scenario.script.iter().rposition(again);
     let near = place.is_some_and(|place| (place..=place + 1).contains(&seen.act)) || seen.last();
-    seen.scenario.strategy == Strategy::BlueGreen && plays && near && switched(seen)
+    near && switched(seen)
 }
 
 fn fast_with_preview(seen: &Seen<'_>) -> bool {
@@ -64,7 +87,7 @@ fn fast_with_preview(seen: &Seen<'_>) -> bool {
         "ScalingReplicaSet: Scaled down ReplicaSet R-<1.0.0>",
         "ScalingReplicaSet: Scaled up ReplicaSet R-<1.0.0>",
     ]);
-    seen.plays(&["bluegreen/small preview/switched/back"]) && (switched(seen) || seen.within(&sizes) || scaled)
+    switched(seen) || seen.within(&sizes) || scaled
 }
 
 fn small_preview(seen: &Seen<'_>) -> bool {
@@ -73,14 +96,7 @@ fn small_preview(seen: &Seen<'_>) -> bool {
         "ScalingReplicaSet: Scaled down ReplicaSet R-<2.0.0>",
         "ScalingReplicaSet: Scaled up ReplicaSet R-<2.0.0>",
     ]);
-    seen.scenario.title.starts_with("bluegreen/small preview")
-        && seen.scenario.title.contains("third")
-        && (seen.within(&sizes) || scaled)
-}
-
-/// For Argo the pause begins anew.
-fn timed(seen: &Seen<'_>) -> bool {
-    seen.plays(&["bluegreen/timed/waiting/promote"]) && switched(seen)
+    seen.within(&sizes) || scaled
 }
 
 /// Argo switches at the retry, because of the abort's deadline, and then aborts again, because of the failed run.
@@ -93,14 +109,11 @@ fn judged_again(seen: &Seen<'_>) -> bool {
         "Rollout R status blueGreen prePromotionAnalysisRunStatus",
     ];
     let events = ["RolloutAborted:", "AnalysisRun"];
-    seen.scenario.title.starts_with("analysis/pre/")
-        && seen.plays(&["/fail,retry"])
-        && seen.after(|act| *act == Act::Retry)
-        && (seen.within(&parts) || seen.tells(&events))
+    seen.after(|act| *act == Act::Retry) && (seen.within(&parts) || seen.tells(&events))
 }
 
 /// Argo takes the hash off a Service that an invalid spec does not name, and switches to the new set when it names it again.
 fn given_back(seen: &Seen<'_>) -> bool {
     let parts = ["Service R-active", "course of Service R-active"];
-    seen.plays(&["invalid/bluegreen/missing service/under way"]) && (switched(seen) || seen.within(&parts))
+    switched(seen) || seen.within(&parts)
 }

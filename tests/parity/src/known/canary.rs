@@ -6,15 +6,51 @@ use crate::scenario::{Act, Strategy};
 
 /// All of them.
 pub const RULES: &[Rule] = &[
-    ("the canary Service of an aborted update is pointed to the stable set once, not back and forth", canary_service),
-    ("the end of a pause is told when a person ends it, too", resumed),
-    ("a step that lowers the weight, or an abort, lowers it before the canary shrinks", lowered_first),
-    ("an aborted update is scaled in full while its pods wait for their end", aborted_and_scaled),
-    ("without a delay the old set goes when nobody sends to it any more", without_delay),
-    ("`dynamicStableScale` with an abort delay does not wait for itself", waits_for_itself),
-    ("the weight follows the pods of the stable set as they come, which is chance", follows_pods),
-    ("a canary without a single available pod has no weight", without_pods),
-    ("weight rises when the endpoints are there: a fast way back is over before", not_reached),
+    Rule {
+        row: "aborted update with a router",
+        plays: &[
+            "nginx/*",
+            "options/*",
+            "analysis/step/nginx/*",
+            "analysis/background/nginx/*",
+            "experiment/nginx/*",
+            "workload/nginx/*",
+        ],
+        holds: canary_service,
+    },
+    Rule { row: "event `RolloutResumed`", plays: &["*"], holds: resumed },
+    Rule { row: "a step that lowers the weight", plays: &["nginx/p,w60,w10,p/*"], holds: lowered_first },
+    Rule {
+        row: "abort of a canary without `abortScaleDownDelaySeconds`",
+        plays: &["options/no abort delay/*"],
+        holds: lowered_first,
+    },
+    Rule {
+        row: "aborted update that is scaled while its pods wait for their end",
+        plays: &["nginx/*/abort,down", "options/nginx/autoscaler/aborted"],
+        holds: aborted_and_scaled,
+    },
+    Rule {
+        row: "`scaleDownDelaySeconds: 0`",
+        plays: &["options/no delay/*", "bluegreen/no delay/*"],
+        holds: without_delay,
+    },
+    Rule {
+        row: "`dynamicStableScale` with `abortScaleDownDelaySeconds`, aborted",
+        plays: &["options/dynamic stable,abort delay 15/*"],
+        holds: waits_for_itself,
+    },
+    Rule {
+        row: "`dynamicStableScale`: the weight falls (abort, rollback, promotion)",
+        plays: &["options/dynamic stable/undo", "options/dynamic stable/abort"],
+        holds: follows_pods,
+    },
+    Rule {
+        row: "canary without a single available pod",
+        plays: &["options/nginx/restart/pausing", "options/dynamic stable/third"],
+        holds: without_pods,
+    },
+    Rule { row: "weight rises", plays: &["options/nginx/window/back while pausing"], holds: not_reached },
 ];
 
 /// Whether the update is aborted by somebody.
@@ -65,31 +101,22 @@ fn unturned(course: &str) -> Vec<&str> {
 }
 
 fn resumed(seen: &Seen<'_>) -> bool {
-    seen.is("events", "-", "Normal RolloutResumed: Rollout is resumed")
+    seen.is("events", "-", "Normal RolloutResumed: Rollout is resumed") && seen.after(|act| *act == Act::Promote)
 }
 
 fn lowered_first(seen: &Seen<'_>) -> bool {
-    let title = &seen.scenario.title;
-    let lowers = title.starts_with("nginx/p,w60,w10,p/") || title.starts_with("options/no abort delay/");
-    lowers
-        && seen.part() == "place among the events"
-        && seen.tells(&["ScalingReplicaSet: Scaled down", "RolloutAborted:"])
+    seen.part() == "place among the events" && seen.tells(&["ScalingReplicaSet: Scaled down", "RolloutAborted:"])
 }
 
 /// Argo does nothing but scale while a ReplicaSet with pods has another number of wanted replicas in its annotation.
 fn aborted_and_scaled(seen: &Seen<'_>) -> bool {
     let scaled = matches!(seen.act(), Some(Act::Scale(_) | Act::Autoscale(_)));
     let parts = ["status replicas", "status readyReplicas", "annotations rollout.argoproj.io/desired-replicas"];
-    seen.scenario.strategy == Strategy::Nginx
-        && seen.after(|act| *act == Act::Abort)
-        && scaled
-        && parts.iter().any(|part| seen.part().ends_with(part))
+    seen.after(|act| *act == Act::Abort) && scaled && parts.iter().any(|part| seen.part().ends_with(part))
 }
 
 /// Argo never scales the old set down, and so never calls the Rollout healthy.
 fn without_delay(seen: &Seen<'_>) -> bool {
-    let title = &seen.scenario.title;
-    let plays = title.starts_with("options/no delay/") || title.starts_with("bluegreen/no delay/");
     let counts = ["replicas", "readyReplicas", "availableReplicas", "HPAReplicas"];
     let counts = counts.iter().any(|count| seen.part() == format!("Rollout R status {count}"));
     let set = seen.within(&[
@@ -105,12 +132,11 @@ fn without_delay(seen: &Seen<'_>) -> bool {
         "Rollout R status message",
     ];
     let told = seen.difference.argo == "-" && seen.tells(&["ScalingReplicaSet: Scaled down ReplicaSet"]);
-    plays && (counts || set || seen.within(&healthy) || told)
+    counts || set || seen.within(&healthy) || told
 }
 
 /// Argo keeps the weight for pods that it keeps for the weight.
 fn waits_for_itself(seen: &Seen<'_>) -> bool {
-    let title = &seen.scenario.title;
     let parts = [
         "Ingress R-R-front-canary annotations",
         "ReplicaSet R-",
@@ -124,9 +150,7 @@ fn waits_for_itself(seen: &Seen<'_>) -> bool {
         "Service R-canary selector",
     ];
     let events = ["PatchingCanaryIngress:", "ScalingReplicaSet:", "SwitchService:", "TrafficWeightUpdated:"];
-    title.starts_with("options/dynamic stable,abort delay 15/")
-        && seen.after(|act| *act == Act::Abort)
-        && (seen.within(&parts) || seen.tells(&events))
+    seen.after(|act| *act == Act::Abort) && (seen.within(&parts) || seen.tells(&events))
 }
 
 /// With `dynamicStableScale` on the way back: the same ends, and no turn between them.
@@ -138,21 +162,17 @@ fn follows_pods(seen: &Seen<'_>) -> bool {
     let ends = argo.first() == ours.first() && argo.last() == ours.last();
     let course = seen.within(&["course of Ingress R-R-front-canary weight", "course of Rollout R weight"]);
     let told = seen.tells(&["PatchingCanaryIngress:", "TrafficWeightUpdated: Traffic weight updated from"]);
-    seen.scenario.title.starts_with("options/dynamic stable/")
-        && seen.plays(&["/undo", "/abort"])
-        && ((course && ends && falls(&argo) && falls(&ours)) || told)
+    (course && ends && falls(&argo) && falls(&ours)) || told
 }
 
 fn without_pods(seen: &Seen<'_>) -> bool {
     let parts =
         ["course of Ingress R-R-front-canary weight", "course of Rollout R weight", "course of ReplicaSet R-<1.0.0>"];
     let events = ["PatchingCanaryIngress:", "TrafficWeightUpdated:", "ScalingReplicaSet:", "RolloutStepCompleted:"];
-    seen.plays(&["options/nginx/restart/pausing", "options/dynamic stable/third"])
-        && (seen.within(&parts) || seen.tells(&events))
+    seen.within(&parts) || seen.tells(&events)
 }
 
 fn not_reached(seen: &Seen<'_>) -> bool {
     let parts = ["course of Ingress R-R-front-canary weight", "course of Rollout R weight"];
-    seen.plays(&["options/nginx/window/back while pausing"])
-        && (seen.within(&parts) || seen.tells(&["PatchingCanaryIngress:", "TrafficWeightUpdated:"]))
+    seen.within(&parts) || seen.tells(&["PatchingCanaryIngress:", "TrafficWeightUpdated:"])
 }

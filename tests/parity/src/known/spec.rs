@@ -5,13 +5,29 @@ use crate::scenario::Act;
 
 /// All of them.
 pub const RULES: &[Rule] = &[
-    ("the text of an invalid spec ends with the remedy", remedy),
-    ("an empty list in the spec stays as it was written", empty_steps),
-    ("an invalid spec takes no Service out of use", kept_service),
-    ("an abort by the progress deadline is one event, which names its cause", deadline),
-    ("a complete Rollout that is paused by hand says so", paused_at_rest),
-    ("the first ReplicaSet of a workload is made once, and told once", made_once),
-    ("a Deployment is scaled down when pods are available, not when they are ready", counted),
+    Rule { row: "text of `InvalidSpec`", plays: &["invalid/*"], holds: remedy },
+    Rule {
+        row: "an empty list in the spec (`steps: []`)",
+        plays: &["basic/none/*", "nginx/none/*"],
+        holds: empty_steps,
+    },
+    Rule {
+        row: "an invalid spec that names another Service",
+        plays: &[
+            "invalid/*/one service twice/under way",
+            "invalid/*/missing service/under way",
+            "invalid/*/no canary service/under way",
+        ],
+        holds: kept_service,
+    },
+    Rule { row: "`progressDeadlineAbort`", plays: &["options/*/deadline aborts/*"], holds: deadline },
+    Rule { row: "status of a paused, complete Rollout", plays: &["options/*/paused by hand/*"], holds: paused_at_rest },
+    Rule { row: "first ReplicaSet behind a `workloadRef`", plays: &["workload/*"], holds: made_once },
+    Rule {
+        row: "`workloadRef.scaleDown: progressively`: `workload-generation`",
+        plays: &["workload/*/deployment,progressively/*"],
+        holds: counted,
+    },
 ];
 
 fn remedy(seen: &Seen<'_>) -> bool {
@@ -29,9 +45,7 @@ fn kept_service(seen: &Seen<'_>) -> bool {
         "SwitchService: Switched selector for service 'R-canary' from ''",
         "SwitchService: Switched selector for service 'R-preview' from ''",
     ];
-    let names_another =
-        seen.plays(&["one service twice/under way", "missing service/under way", "no canary service/under way"]);
-    names_another && seen.after(|act| matches!(act, Act::Spec(_))) && (seen.within(&parts) || seen.tells(&switched))
+    seen.after(|act| matches!(act, Act::Spec(_))) && (seen.within(&parts) || seen.tells(&switched))
 }
 
 fn deadline(seen: &Seen<'_>) -> bool {
@@ -39,14 +53,12 @@ fn deadline(seen: &Seen<'_>) -> bool {
     let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
     let message = seen.part().ends_with("message") && *ours == format!("{argo}: {CAUSE}");
     let place = seen.part() == "place among the events" && seen.tells(&["ScalingReplicaSet:"]);
-    seen.scenario.title.contains("/deadline aborts/") && (message || seen.tells(&["RolloutAborted:"]) || place)
+    message || seen.tells(&["RolloutAborted:"]) || place
 }
 
 /// For Argo the condition stays as it was, or follows much later.
 fn paused_at_rest(seen: &Seen<'_>) -> bool {
-    seen.scenario.title.contains("/paused by hand/")
-        && matches!(seen.act(), Some(Act::Pause | Act::Scale(_)))
-        && seen.within(&["Rollout R status conditions Progressing"])
+    matches!(seen.act(), Some(Act::Pause | Act::Scale(_))) && seen.within(&["Rollout R status conditions Progressing"])
 }
 
 /// Argo may look before its cache has the set that it has just made: it then takes it for an older one.
@@ -56,7 +68,7 @@ fn made_once(seen: &Seen<'_>) -> bool {
     let history =
         seen.part() == HISTORY && argo.split(',').all(|one| one == "1") && (ours == "-" || argo.starts_with(ours));
     let event = seen.is("events", "-", "Normal NewReplicaSetCreated: Created ReplicaSet R-<1.0.0> (revision 1)");
-    seen.scenario.title.starts_with("workload/") && (history || event)
+    history || event
 }
 
 /// On the way to 0 it has other sizes, and so another generation.
@@ -67,5 +79,5 @@ fn counted(seen: &Seen<'_>) -> bool {
         |course: &str| (course.split(" → ").next().map(str::to_owned), course.split(" → ").last().map(str::to_owned));
     let course = seen.part() == "course of Deployment R-workload size"
         && ends(&seen.difference.argo) == ends(&seen.difference.ours);
-    seen.scenario.title.contains("/deployment,progressively/") && (generation || course)
+    generation || course
 }
