@@ -164,6 +164,7 @@ fn replica_set(object: &Value) -> Value {
         "minReadySeconds": object["spec"]["minReadySeconds"],
         "selector": object["spec"]["selector"],
         "existing": object["status"]["replicas"],
+        "schedulable": object["spec"]["template"]["spec"]["nodeSelector"]["kubernetes.io/os"] != "none",
         "available": object["status"]["availableReplicas"],
     })
 }

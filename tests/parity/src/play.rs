@@ -22,6 +22,8 @@ const LAGS: u32 = 6;
 const QUIET: Duration = Duration::from_secs(3);
 /// The same while something is still on its way: the Rollout says that it progresses, or pods are missing.
 const STUCK: Duration = Duration::from_secs(8);
+/// The same while pods are missing that will come: a machine that is busy makes them late.
+const LATE: Duration = Duration::from_secs(30);
 /// Longest wait for quiet. Delays before old pods go are 30 s.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -201,20 +203,26 @@ impl Side {
             }
             let (phase, status) = self.status_now(name);
             let settled = matches!(phase.as_str(), "Healthy" | "Paused" | "Degraded") && self.observed(name);
-            let enough = if settled && self.complete(name) { QUIET } else { STUCK };
+            let enough = match () {
+                () if self.late(name) => LATE,
+                () if settled && self.complete(name) => QUIET,
+                () => STUCK,
+            };
             Ok(if quiet >= enough.max(lags) { Look::Done(()) } else { Look::Not(status) })
         })
         .await
+    }
+
+    /// Whether a ReplicaSet whose pods have nodes to run on waits for some of them.
+    fn late(&self, name: &str) -> bool {
+        let sets = self.record.present(name, Kind::ReplicaSet);
+        sets.iter().any(|(_, set)| set["schedulable"] == true && !filled(set))
     }
 
     /// Whether every ReplicaSet has the pods that it wants, and no run or Experiment is under way that will end by itself.
     fn complete(&self, name: &str) -> bool {
         let of = |kind| self.record.present(name, kind);
         let (sets, runs, experiments) = (of(Kind::ReplicaSet), of(Kind::AnalysisRun), of(Kind::Experiment));
-        let filled = |set: &Value| {
-            let number = |value: &Value| value.as_i64().unwrap_or(0);
-            number(&set["size"]) == number(&set["existing"]) && number(&set["size"]) == number(&set["available"])
-        };
         let goes_on = |one: &Value| matches!(text(&one["status"]["phase"]), "" | "Pending" | "Running");
         sets.iter().all(|(_, set)| filled(set))
             && runs.iter().all(|(_, run)| !normal::ends(run) || !goes_on(run))
@@ -257,6 +265,12 @@ impl Side {
     pub async fn status(&self, name: &str, status: Value) -> Result<()> {
         self.api.merge(&format!("{}/status", rollout_path(&self.namespace, name)), json!({"status": status})).await
     }
+}
+
+/// Whether a ReplicaSet has the pods that it wants, and no more.
+fn filled(set: &Value) -> bool {
+    let number = |value: &Value| value.as_i64().unwrap_or(0);
+    number(&set["size"]) == number(&set["existing"]) && number(&set["size"]) == number(&set["available"])
 }
 
 /// The present second as the API spells it.

@@ -5,7 +5,11 @@ use crate::scenario::Act;
 
 /// All of them.
 pub const RULES: &[Rule] = &[
-    Rule { row: "text of `InvalidSpec`", plays: &["invalid/*"], holds: remedy },
+    Rule {
+        row: "text of `InvalidSpec`",
+        plays: &["invalid/*", "workload/basic/deployment and template"],
+        holds: remedy,
+    },
     Rule {
         row: "an empty list in the spec (`steps: []`)",
         plays: &["basic/none/*", "nginx/none/*"],

@@ -264,7 +264,7 @@ fn judge(direction: Direction, states: &[State], rows: &Rows, twins: &Rows) -> T
     for (n, (state, name)) in states.iter().zip((0..).map(name)).enumerate() {
         let mut row = Row { title: format!("{} (s{n})", state.title), ..Row::default() };
         match (rows.get(&name), twins.get(&name)) {
-            (Some(Ok(taken)), Some(Ok(twin))) => compare(&mut row, taken, twin),
+            (Some(Ok(taken)), Some(Ok(twin))) => compare(&mut row, &state.title, taken, twin),
             (Some(Err(fault)), _) => row.faults.push(fault.clone()),
             (_, Some(Err(fault))) => row.faults.push(format!("the twin: {fault}")),
             (None, _) | (_, None) => row.faults.push("it was not played".to_owned()),
@@ -274,15 +274,15 @@ fn judge(direction: Direction, states: &[State], rows: &Rows, twins: &Rows) -> T
     table
 }
 
-fn compare(row: &mut Row, taken: &Taken, twin: &Taken) {
+fn compare(row: &mut Row, title: &str, taken: &Taken, twin: &Taken) {
     for one in beyond(taken.written.clone(), &twin.written) {
-        match known::written(&row.title, &one) {
+        match known::written(title, &one) {
             Some(reason) => row.meant.push(reason),
             None => row.faults.push(format!("after the takeover: {}: {} became {}", one.part, one.from, one.to)),
         }
     }
     for one in taken.end.differs(&twin.end) {
-        match known::ended(&row.title, &one) {
+        match known::ended(title, &one) {
             Some(reason) => row.meant.push(reason),
             None => row.faults.push(format!("at the end: {}: {}, the twin {}", one.part, one.ours, one.argo)),
         }
