@@ -162,20 +162,29 @@ pub fn differ(path: &str, argo: &Value, ours: &Value, found: &mut Vec<Difference
 fn events(part: &str, argo: &[String], ours: &[String], found: &mut Vec<Difference>) {
     let common = common(argo, ours);
     let (left, mut right) = (without(argo, &common), without(ours, &common));
-    for event in left {
-        let (name, ours) = match right.iter().position(|other| *other == event) {
-            Some(at) => (format!("place among the {part}"), right.remove(at)),
-            None => (part.to_owned(), "-".to_owned()),
+    for at in left {
+        let Some(place) = right.iter().position(|other| ours[*other] == argo[at]) else {
+            found.push(Difference { part: part.to_owned(), argo: argo[at].clone(), ours: "-".to_owned() });
+            continue;
         };
-        found.push(Difference { part: name, argo: event, ours });
+        let (argo, ours) = (placed(argo, at), placed(ours, right.remove(place)));
+        found.push(Difference { part: format!("place among the {part}"), argo, ours });
     }
-    found.extend(right.into_iter().map(|ours| Difference { part: part.to_owned(), argo: "-".to_owned(), ours }));
+    let extra = |at: usize| Difference { part: part.to_owned(), argo: "-".to_owned(), ours: ours[at].clone() };
+    found.extend(right.into_iter().map(extra));
 }
 
-/// What is left of a list without a subsequence.
-fn without(list: &[String], common: &[&String]) -> Vec<String> {
+/// An event, and what it comes after.
+fn placed(list: &[String], at: usize) -> String {
+    let before = at.checked_sub(1).and_then(|before| list.get(before));
+    before.map_or_else(|| format!("{}, at first", list[at]), |before| format!("{}, after {before}", list[at]))
+}
+
+/// Places of what is left of a list without a subsequence.
+fn without(list: &[String], common: &[&String]) -> Vec<usize> {
     let mut common = common.iter().peekable();
-    list.iter().filter(|event| common.next_if(|next| **next == *event).is_none()).cloned().collect()
+    let left = list.iter().enumerate().filter(|(_, event)| common.next_if(|next| **next == *event).is_none());
+    left.map(|(at, _)| at).collect()
 }
 
 /// The longest common subsequence.
@@ -268,6 +277,6 @@ mod tests {
         assert_eq!(found, [vec![difference("events", "a", "-"), difference("events", "-", "d")]]);
         let (argo, ours) = (told(&["a", "b", "c"]), told(&["c", "a", "b"]));
         let found = compare(Strategy::Nginx, &side(&argo), &side(&ours));
-        assert_eq!(found, [vec![difference("place among the events", "c", "c")]]);
+        assert_eq!(found, [vec![difference("place among the events", "c, after b", "c, at first")]]);
     }
 }
