@@ -6,6 +6,7 @@ use super::{Rule, Seen};
 pub const RULES: &[Rule] = &[
     Rule { row: "AnalysisRun: its first measurement is under way", plays: &["analysis/*"], holds: running_first },
     Rule { row: "AnalysisRun: a Job that fails", plays: &["analysis/*/bad-job*/fail"], holds: job_message },
+    Rule { row: "a run fails or can't tell", plays: &["analysis/background/*/fail"], holds: over_before },
     Rule {
         row: "AnalysisRun: several metrics",
         plays: &["analysis/step/*/dry/fail", "analysis/step/*/both/*", "analysis/step/*/slow-job/fail"],
@@ -23,6 +24,14 @@ fn running_first(seen: &Seen<'_>) -> bool {
     let before = |event: &str, phase: &str| event.ends_with(&format!(" Previous: '{phase}'"));
     let ended = (argo == "-" && before(ours, "Running")) || (ours == "-" && before(argo, ""));
     seen.part() == "events" && seen.tells(&["AnalysisRun"]) && (running || ended)
+}
+
+/// The verdict is there before the new set has its first pod, and nothing is scaled any more.
+fn over_before(seen: &Seen<'_>) -> bool {
+    let course = seen.part() == "course of ReplicaSet R-<2.0.0> size" && seen.difference.argo == "0 → 1 → 0";
+    let scaled =
+        ["ScalingReplicaSet: Scaled up ReplicaSet R-<2.0.0>", "ScalingReplicaSet: Scaled down ReplicaSet R-<2.0.0>"];
+    (course && seen.difference.ours.is_empty()) || (seen.difference.ours == "-" && seen.tells(&scaled))
 }
 
 fn side_by_side(seen: &Seen<'_>) -> bool {
