@@ -12,7 +12,9 @@ use serinus_cluster::Transport;
 use serinus_cluster::client::Resource;
 use serinus_decide::{Plan, Seen};
 use serinus_talk::metric::Request;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use support::{Running, Tap, World, text};
 
 const RUN: Resource =
@@ -124,6 +126,40 @@ async fn a_killed_controller_leaves_a_run_that_the_next_one_finishes() {
     let done = world.until(&RUN, "a", 120, |object| phase(object) == "Successful").await;
     assert_eq!(measured(&done), 6);
     running.stop().await;
+}
+
+/// A server that answers once and then never again; counts what it was asked.
+#[derive(Clone, Default)]
+struct Silent(Arc<AtomicUsize>);
+
+impl Transport for Silent {
+    fn send(&self, _: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), String>> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => async { Ok((200, bytes::Bytes::from("1"))) }.boxed(),
+            _ => futures::future::pending().boxed(),
+        }
+    }
+}
+
+/// It is told to end while a measurement is under way that nobody answers: both events that close it are told, each once.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_told_to_end_says_so_once_whatever_its_server_does() {
+    let world = World::new().await;
+    let server = Silent::default();
+    let transport = server.clone();
+    let running = world.start_with(nothing, &Tap::default(), |options| options.transport = Arc::new(transport));
+    let metric = json!({"name": "m", "interval": "10s", "count": 6, "provider": {"web": {"url": "http://h/"}}});
+    world.create(&RUN, run("a", json!({"metrics": [metric]}))).await;
+    let second = async {
+        while server.0.load(Ordering::Relaxed) < 2 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), second).await.expect("a second measurement begins");
+    world.patch(&RUN, "a", json!({"spec": {"terminate": true}})).await;
+    world.until(&RUN, "a", 60, |object| phase(object) == "Successful").await;
+    running.stop().await;
+    assert_eq!(world.reasons("a").await, ["MetricSuccessful", "AnalysisRunSuccessful"]);
 }
 
 fn template(app: &str, image: &str) -> Value {
