@@ -1,6 +1,6 @@
 //! What is told of a direction: a line for each state, then the figure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 
 /// How it went with one state.
@@ -10,7 +10,7 @@ pub struct Row {
     pub title: String,
     /// What went wrong, if anything.
     pub faults: Vec<String>,
-    /// Why something else is meant.
+    /// Rows of docs/differences.md that say why something else is meant.
     pub meant: Vec<&'static str>,
 }
 
@@ -44,10 +44,13 @@ impl Display for Table {
                 writeln!(f, "       {fault}")?;
             }
         }
-        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-        self.rows.iter().flat_map(|row| &row.meant).for_each(|reason| *reasons.entry(reason).or_default() += 1);
-        for (reason, count) in reasons {
-            writeln!(f, "meant, {count} times: {reason}")?;
+        let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for row in &self.rows {
+            row.meant.iter().for_each(|reason| drop(reasons.entry(reason).or_default().insert(&row.title)));
+        }
+        for (reason, states) in reasons {
+            let states: Vec<&str> = states.into_iter().collect();
+            writeln!(f, "meant, {reason}: in {}", states.join("; "))?;
         }
         write!(f, "{}", self.figure())
     }
