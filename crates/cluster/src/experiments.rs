@@ -36,19 +36,18 @@ pub(crate) struct ExperimentPass {
 }
 
 /// The look as the queue calls it.
-pub(crate) async fn reconcile(queued: Arc<Lens<Experiments>>, pass: Arc<ExperimentPass>) -> Action {
-    let subject = ExperimentRef::from_obj(&*queued);
+pub(crate) async fn reconcile(subject: Arc<ExperimentRef>, pass: Arc<ExperimentPass>) -> Action {
     let overdue = match pass.memory.due(&subject, &pass.caches) {
         Ok(overdue) => overdue,
         Err(left) => return Action::After(left),
     };
-    let meta = queued.meta();
-    let Some(lens) = pass.caches.experiments.get(&meta.namespace, &meta.name) else {
+    let namespace = subject.namespace.as_deref().unwrap_or_default();
+    let Some(lens) = pass.caches.experiments.get(namespace, &subject.name) else {
         return Action::OnChange;
     };
     let seen = if overdue {
         tracing::info!(%subject, "the caches lag behind: reads directly");
-        match Reads::of(&pass.client, lens.meta()).see(&meta.name).await {
+        match Reads::of(&pass.client, lens.meta()).see(&subject.name).await {
             Ok(Some(seen)) => seen,
             Ok(None) => return Action::OnChange,
             Err(error) => {

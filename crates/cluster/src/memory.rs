@@ -2,6 +2,7 @@
 
 use crate::fresh::{Expectations, Freshness, Shown, Want};
 use crate::watches::Caches;
+use jiff::Timestamp;
 use serinus_decide::{Kind, Seen, Target, Workload};
 use serinus_wire::ObjectMeta;
 use serinus_wire::k8s::ReplicaSet;
@@ -44,6 +45,8 @@ pub(crate) struct Remembered {
     pub refused: BTreeMap<Target, String>,
     /// Names that AnalysisRuns of somebody else have, as far as they were in the way.
     pub taken_runs: BTreeSet<String>,
+    /// Since when its counts are held back.
+    pub held_since: Option<Timestamp>,
     /// Its arrival was announced.
     pub announced: bool,
 }
@@ -88,6 +91,16 @@ impl Remembered {
     /// The subject was read directly: its caches must show that much.
     pub fn read_directly(&mut self, seen: &Seen) {
         self.expectations.confirm(|target| read(seen, target), Instant::now());
+    }
+
+    /// What was seen, and what is remembered beside it.
+    pub fn told(&self, seen: Seen) -> Seen {
+        Seen {
+            in_the_way: self.in_the_way.clone(),
+            taken_runs: self.taken_runs.clone(),
+            held_since: self.held_since,
+            ..seen
+        }
     }
 
     /// Expects what a pass has taught. Pods are not cached: nothing can be expected of them.

@@ -1,10 +1,12 @@
 //! How long a watch that failed pauses before it tries again.
 
-use kube::runtime::utils::Backoff;
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(800);
-const LONGEST: Duration = Duration::from_secs(30);
+/// Longest pause while the server is in trouble.
+const TROUBLE: Duration = Duration::from_secs(30);
+/// Longest pause while a kind that need not be there is missing, or may not be read: people install it, or never will.
+const MISSING: Duration = Duration::from_secs(120);
 
 /// Pauses that double. Watches of different kinds pause differently long, so that they do not come back all at once; and each
 /// time equally long, so that a run in virtual time repeats itself.
@@ -20,20 +22,16 @@ impl Pauses {
         let first = FIRST + Duration::from_millis(number % 800);
         Pauses { first, next: first }
     }
-}
 
-impl Iterator for Pauses {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let pause = self.next;
-        self.next = pause.saturating_mul(2).min(LONGEST);
-        Some(pause)
+    /// The pause after one more failure; `missing`: the kind is not there, and need not be.
+    pub fn failed(&mut self, missing: bool) -> Duration {
+        let pause = self.next.min(if missing { MISSING } else { TROUBLE });
+        self.next = pause.saturating_mul(2);
+        pause
     }
-}
 
-impl Backoff for Pauses {
-    fn reset(&mut self) {
+    /// The watch has told something.
+    pub fn succeeded(&mut self) {
         self.next = self.first;
     }
 }
@@ -45,11 +43,14 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_limit_and_differ_from_kind_to_kind() {
         let (mut pauses, mut others) = (Pauses::of("Rollout"), Pauses::of("ReplicaSet"));
-        let first = pauses.next().unwrap();
-        assert!((FIRST..FIRST * 2).contains(&first) && others.next() != Some(first));
-        assert_eq!(pauses.next(), Some(first * 2));
-        assert_eq!(pauses.nth(10), Some(LONGEST));
-        pauses.reset();
-        assert_eq!(pauses.next(), Some(first));
+        let first = pauses.failed(false);
+        assert!((FIRST..FIRST * 2).contains(&first) && others.failed(false) != first);
+        assert_eq!(pauses.failed(false), first * 2);
+        let longest = |pauses: &mut Pauses, missing| (0..10).map(|_| pauses.failed(missing)).max().unwrap();
+        assert_eq!(longest(&mut pauses, false), TROUBLE);
+        assert_eq!(longest(&mut pauses, true), MISSING);
+        assert_eq!(pauses.failed(false), TROUBLE);
+        pauses.succeeded();
+        assert_eq!(pauses.failed(false), first);
     }
 }

@@ -101,7 +101,7 @@ impl<S: Clone + Eq + Hash> Queue<S> {
 
 /// Passes over the objects of one kind as `queued` asks for them, until the stop and the end of those that run. Begins with all.
 pub(crate) async fn work<K: Watched, P, F>(
-    reconcile: fn(Arc<Lens<K>>, Arc<P>) -> F,
+    reconcile: fn(Arc<ObjectRef<Lens<K>>>, Arc<P>) -> F,
     cache: Cache<K>,
     pass: Arc<P>,
     threads: u16,
@@ -123,10 +123,12 @@ pub(crate) async fn work<K: Watched, P, F>(
             queue.put(Arc::new(subject), Instant::now());
         }
         while let Some(subject) = queue.next(Instant::now()) {
-            match cache.get(subject.namespace.as_deref().unwrap_or_default(), &subject.name) {
-                Some(lens) => passes.push(reconcile(lens, pass.clone()).map(|action| (subject, action)).boxed()),
+            // By name alone: a pass that has to wait for the caches never opens the object.
+            if cache.has(subject.namespace.as_deref().unwrap_or_default(), &subject.name) {
+                passes.push(reconcile(subject.clone(), pass.clone()).map(|action| (subject, action)).boxed());
+            } else {
                 // It is gone by the time it is its turn.
-                None => queue.done(subject, Action::OnChange, Instant::now()),
+                queue.done(subject, Action::OnChange, Instant::now());
             }
         }
         let due = async {

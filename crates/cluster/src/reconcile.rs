@@ -35,12 +35,9 @@ pub(crate) struct Pass {
     pub resync: Duration,
 }
 
-/// The pass as the queue calls it.
-///
-/// The queue took `queued` out of the cache before this pass began. By now the cache may be ahead of it, and a decision on the
-/// older object would only earn a conflict: the pass takes it out anew, after the caches are known to be fresh.
-pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> Action {
-    let subject = Subject::from_obj(&*queued);
+/// The pass as the queue calls it. The object is taken out of its cache once the caches are known to be fresh: a decision on
+/// an older one would only earn a conflict.
+pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action {
     let began = Instant::now();
     if let Some(left) = pass.memory.of(&subject, |remembered| remembered.resting()) {
         return Action::After(left);
@@ -53,11 +50,11 @@ pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> A
         Freshness::Fresh => false,
         Freshness::Overdue => true,
     };
-    let meta = queued.meta();
-    let Some(lens) = pass.caches.rollouts.get(&meta.namespace, &meta.name) else { return Action::OnChange };
+    let (namespace, name) = (subject.namespace.as_deref().unwrap_or_default(), subject.name.as_str());
+    let Some(lens) = pass.caches.rollouts.get(namespace, name) else { return Action::OnChange };
     let seen = if overdue {
         tracing::info!(%subject, "the caches lag behind: reads directly");
-        let seen = seen::see(pass.client.clone(), &meta.namespace, &meta.name).await;
+        let seen = seen::see(pass.client.clone(), namespace, name).await;
         if let Ok(seen) = &seen {
             pass.memory.of(&subject, |remembered| remembered.read_directly(seen));
         }
@@ -68,11 +65,9 @@ pub(crate) async fn reconcile(queued: Arc<Lens<Rollouts>>, pass: Arc<Pass>) -> A
             Err(error) => Err(error),
         }
     };
-    let (in_the_way, taken_runs) =
-        pass.memory.of(&subject, |remembered| (remembered.in_the_way.clone(), remembered.taken_runs.clone()));
-    let seen = seen.map(|seen| Seen { in_the_way, taken_runs, ..seen });
+    let seen = seen.map(|seen| pass.memory.of(&subject, |remembered| remembered.told(seen)));
     let (action, failed) = pass.decide_on(&subject, seen, &lens).await;
-    pass.metrics.reconciled(&lens.meta().namespace, &lens.meta().name, began.elapsed(), failed);
+    pass.metrics.reconciled(namespace, name, began.elapsed(), failed);
     action
 }
 
@@ -91,6 +86,7 @@ impl Pass {
             let text = "the decision panicked; this is a defect of the controller, please report it with the object";
             return self.trouble(subject, &seen.rollout, text, None);
         };
+        self.memory.of(subject, |remembered| remembered.held_since = plan.held_since);
         for line in plan.report.waits() {
             tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
         }

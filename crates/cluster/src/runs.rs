@@ -68,14 +68,13 @@ pub(crate) struct RunPass {
 }
 
 /// The look as the queue calls it.
-pub(crate) async fn reconcile(queued: Arc<Lens<AnalysisRuns>>, pass: Arc<RunPass>) -> Action {
-    let subject = RunRef::from_obj(&*queued);
+pub(crate) async fn reconcile(subject: Arc<RunRef>, pass: Arc<RunPass>) -> Action {
     let overdue = match pass.memory.due(&subject, &pass.caches) {
         Ok(overdue) => overdue,
         Err(left) => return Action::After(left),
     };
-    let meta = queued.meta();
-    let Some(lens) = pass.caches.analysis_runs.get(&meta.namespace, &meta.name) else {
+    let namespace = subject.namespace.as_deref().unwrap_or_default();
+    let Some(lens) = pass.caches.analysis_runs.get(namespace, &subject.name) else {
         return Action::OnChange;
     };
     let seen = if overdue {

@@ -17,7 +17,7 @@ use futures::channel::mpsc::UnboundedSender;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use serinus_decide::update::Tracked;
 use serinus_wire::k8s::{EndpointSlice, ReplicaSet, Service};
@@ -30,6 +30,9 @@ pub type Subject = ObjectRef<Lens<Rollouts>>;
 
 /// The label of an EndpointSlice that names its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// Objects of a list that come in one answer: a page is held in full before the first of it rests packed in its cache.
+const PAGE: u32 = 100;
 
 /// What part of the cluster one controller looks after.
 #[derive(Clone, Debug, Default)]
@@ -391,15 +394,24 @@ pub(crate) async fn drive<K: Watched>(
     told: impl Told,
     mut on_change: impl FnMut(&Change<K>) + Send,
 ) {
-    let mut events = std::pin::pin!(watcher(api, config).backoff(Pauses::of(K::KIND)));
+    let mut events = std::pin::pin!(watcher(api, config.page_size(PAGE)));
+    let mut pauses = Pauses::of(K::KIND);
     while let Some(event) = events.next().await {
         match event {
-            Ok(event) => feed.take(event, &mut on_change),
+            Ok(event) => {
+                // That a list begins says nothing yet: the next thing to come may be its refusal.
+                if matches!(event, Event::InitDone | Event::Apply(_) | Event::Delete(_)) {
+                    pauses.succeeded();
+                }
+                feed.take(event, &mut on_change);
+            }
             Err(error) => {
                 told.failed(K::KIND, &error);
-                if demand == Demand::May && is_denied(&error) {
+                let missing = demand == Demand::May && is_denied(&error);
+                if missing {
                     feed.be_empty_unless_ready();
                 }
+                tokio::time::sleep(pauses.failed(missing)).await;
             }
         }
     }

@@ -206,3 +206,21 @@ async fn who_is_tracked_and_who_is_not() {
     }
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_that_is_missing_is_asked_for_ever_more_seldom_and_found_once_it_is_there() {
+    let world = World::new().await;
+    let tap = Tap::default();
+    let (updates, running) = start(&world, &tap);
+    let asked = || tap.listed().iter().filter(|path| path.ends_with("/imageupdates")).count();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let of_an_hour = asked();
+    assert!((30..45).contains(&of_an_hour), "asked {of_an_hour} times in an hour");
+    world.create_wide(&CRD, serinus_wire::crd::image_update()).await;
+    tokio::time::sleep(Duration::from_secs(121)).await;
+    let found = asked();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!((found, asked()), (of_an_hour + 1, of_an_hour + 1), "found, and watched from then on");
+    assert!(updates.is_ready());
+    running.stop().await;
+}

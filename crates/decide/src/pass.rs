@@ -109,6 +109,10 @@ impl<'a> Pass<'a> {
     pub fn wake_at(&mut self, at: Timestamp) {
         self.plan.wake_at(self.now, at);
     }
+    /// Counts are held back, since `since`.
+    pub fn hold(&mut self, since: Timestamp) {
+        self.plan.held_since = Some(since);
+    }
     /// `seconds` after `start`; the far future when that can't be told.
     pub fn after(start: Timestamp, seconds: i64) -> Timestamp {
         start.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)

@@ -12,6 +12,8 @@ pub struct Plan {
     pub acts: Vec<Act>,
     /// When time alone changes the decision; absent: only a changed fact does.
     pub wake: Option<Timestamp>,
+    /// New counts are held back, since then: the next decision is told so (`Seen::held_since`).
+    pub held_since: Option<Timestamp>,
     /// What was done, and what it waits for.
     pub report: Report,
 }

@@ -1,5 +1,6 @@
 //! `Seen`: everything that is known about one Rollout, as plain data, and the names that the shell must look up for it.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serinus_wire::k8s::{EndpointSlice, Ingress, Pod, ReplicaSet, Service};
 use serinus_wire::rollout::AnalysisTemplateRef;
@@ -37,6 +38,8 @@ pub struct Seen {
     pub in_the_way: BTreeMap<String, ReplicaSet>,
     /// Pods of its ReplicaSets, looked up only when `needs_pods` says so.
     pub pods: Option<Vec<Pod>>,
+    /// Since when its counts are held back, as the last plan said (`Plan::held_since`). It may be forgotten.
+    pub held_since: Option<Timestamp>,
 }
 
 /// What stands behind a `workloadRef`.

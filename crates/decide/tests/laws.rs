@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
-use serinus_decide::{Plan, Verdict, decide};
+use serinus_decide::{Act, COUNTS_WAIT, Op, Plan, Verdict, Write, decide};
 use serinus_wire::analysis::Phase;
 use world::{World, template};
 
@@ -307,6 +307,7 @@ fn texts(plan: &Plan) -> String {
 fn lawful_round(world: &mut World) -> Result<bool, TestCaseError> {
     let plan = world.plan();
     prop_assert_eq!(texts(&plan), texts(&world.plan()), "1: not deterministic");
+    lawful_hold(world, &plan)?;
     let n = world.seen.rollout.replicas();
     let before = serving(world);
     let active = selected(world, "web-active");
@@ -334,6 +335,51 @@ fn lawful_round(world: &mut World) -> Result<bool, TestCaseError> {
     }
     Ok(wrote)
 }
+
+/// What is held back is counting alone, for a moment alone, and nothing is decided on it: the plan that writes it at once does
+/// the same beside it, and so does every plan after it.
+fn lawful_hold(world: &World, plan: &Plan) -> Result<(), TestCaseError> {
+    let Some(since) = plan.held_since else { return Ok(()) };
+    prop_assert!(
+        since <= world.now && plan.wake.is_some_and(|wake| wake <= since + COUNTS_WAIT),
+        "3: held without end"
+    );
+    let mut at_once = world.look();
+    at_once.held_since = Some(Timestamp::UNIX_EPOCH);
+    let eager = decide(&at_once, world.now);
+    let (last, rest) = eager.acts.split_last().unwrap();
+    prop_assert_eq!(rest, &plan.acts, "a decision depends on what is held back");
+    let Act::Write(Write { op: Op::PatchStatus(patch), .. }) = last else { panic!("no status: {last:?}") };
+    for key in patch["status"].as_object().unwrap().keys() {
+        prop_assert!(COUNTS.contains(&key.as_str()), "{key} is held back\n{patch}");
+    }
+    let (mut told, mut untold) = (world.clone(), world.clone());
+    told.apply(&eager, usize::MAX);
+    untold.apply(plan, usize::MAX);
+    let but_status = |world: &World| -> Vec<Act> {
+        let of_counts = |act: &Act| !matches!(act, Act::Write(Write { op: Op::PatchStatus(_), .. }));
+        world.plan().acts.into_iter().filter(of_counts).collect()
+    };
+    let names = |acts: Vec<Act>| acts.iter().map(name).collect::<Vec<_>>();
+    prop_assert_eq!(
+        names(but_status(&told)),
+        names(but_status(&untold)),
+        "a later decision depends on what is held back"
+    );
+    Ok(())
+}
+
+/// What an act does, without the versions that it relies on.
+fn name(act: &Act) -> String {
+    match act {
+        Act::Write(write) => format!("{:?} {:?}", write.target, write.op),
+        Act::Note(note) | Act::NoteOwner(note) => format!("{note:?}"),
+    }
+}
+
+/// What of a status may be held back: `conditions` for the time of the last progress alone, as a test of its own shows.
+const COUNTS: [&str; 7] =
+    ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "HPAReplicas", "message", "conditions"];
 
 /// The set behind the active Service has all its pods, and the preview Service, if there is one, led to all of them. What took
 /// the traffic before, or was stable, need not prove itself again.

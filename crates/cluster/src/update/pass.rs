@@ -5,7 +5,6 @@ use super::watches::{Subject, UpdateCaches};
 use crate::Clock;
 use crate::conclude::{AT_ONCE, conclude, trouble};
 use crate::events::{About, Events};
-use crate::lens::{ImageUpdates, Lens};
 use crate::memory::Memory;
 use crate::queue::Action;
 use crate::write::{Outcome, carry_out};
@@ -29,10 +28,9 @@ pub(crate) struct Pass {
 }
 
 /// Writes are guarded by the versions that were seen, so a cache that lags costs a conflict and never a second write.
-pub(crate) async fn reconcile(queued: Arc<Lens<ImageUpdates>>, pass: Arc<Pass>) -> Action {
-    let meta = queued.meta();
-    let subject = Subject::from_obj(&*queued);
-    let Some(lens) = pass.caches.updates.get(&meta.namespace, &meta.name) else {
+pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action {
+    let namespace = subject.namespace.as_deref().unwrap_or_default();
+    let Some(lens) = pass.caches.updates.get(namespace, &subject.name) else {
         pass.memory.forget(&subject);
         return Action::OnChange;
     };
@@ -47,7 +45,7 @@ pub(crate) async fn reconcile(queued: Arc<Lens<ImageUpdates>>, pass: Arc<Pass>) 
             }
             let carried = carry_out(&pass.client, &pass.events, &About::update(update), &plan).await;
             if matches!(carried.outcome, Outcome::Done) && writes_workload(&plan) {
-                pass.counts.updated(&meta.namespace, &update.spec.workload.name);
+                pass.counts.updated(namespace, &update.spec.workload.name);
             }
             let left = plan.wake.and_then(|wake| Duration::try_from(wake.duration_since(pass.clock.now())).ok());
             let next = left.map_or(pass.resync, |left| left.clamp(AT_ONCE, pass.resync.max(AT_ONCE)));

@@ -27,6 +27,7 @@ pub struct Tap(Arc<Mutex<Inner>>, Arc<Notify>);
 #[derive(Default)]
 struct Inner {
     written: Vec<String>,
+    listed: Vec<String>,
     end: Option<(usize, Moment)>,
     refusals: VecDeque<(&'static str, u16)>,
     blind: Option<&'static str>,
@@ -63,6 +64,11 @@ impl Tap {
     /// The writes so far: `METHOD path`. Events and leases are not counted.
     pub fn written(&self) -> Vec<String> {
         self.0.lock().unwrap().written.clone()
+    }
+
+    /// Paths of the lists that were asked for so far.
+    pub fn listed(&self) -> Vec<String> {
+        self.0.lock().unwrap().listed.clone()
     }
 
     fn note(&self, line: String) -> Verdict {
@@ -123,6 +129,10 @@ where
         if self.tap.is_blind(&request) {
             let silence = StreamBody::new(futures::stream::pending::<Result<_, tower::BoxError>>());
             return Box::pin(std::future::ready(Ok(http::Response::new(silence.boxed_unsync()))));
+        }
+        let query = request.uri().query().unwrap_or_default();
+        if request.method() == http::Method::GET && query.contains("limit=") && !query.contains("watch=true") {
+            self.tap.0.lock().unwrap().listed.push(path.clone());
         }
         let counts = request.method() != http::Method::GET && !path.contains("/events") && !path.contains("/leases");
         let verdict = if counts { self.tap.note(format!("{} {path}", request.method())) } else { Verdict::Pass };

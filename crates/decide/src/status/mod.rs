@@ -3,6 +3,7 @@
 pub mod conditions;
 pub mod counts;
 mod duration;
+pub(crate) mod held;
 pub mod pause;
 pub mod phase;
 mod stuck;
@@ -85,6 +86,9 @@ fn explain(pass: &mut Pass<'_>) {
 }
 
 fn write(pass: &mut Pass<'_>) {
+    if held::holds(pass) {
+        return;
+    }
     if let Some(patch) = merge_patch(&pass.rollout.status, &pass.status) {
         let seen = pass.seen;
         pass.write(Kind::Rollout, &seen.rollout.metadata, Op::PatchStatus(json!({"status": patch})));

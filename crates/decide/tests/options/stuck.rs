@@ -22,7 +22,7 @@ fn only_who_asks_for_it_is_aborted_at_the_deadline() {
     for (abort, reason, step) in [(false, "ProgressDeadlineExceeded", 0), (true, "RolloutAborted", 0)] {
         let mut world = stuck(abort);
         assert_eq!(world.phase(), "Progressing");
-        let deadline = world.rest().wake.expect("the deadline wakes it");
+        let deadline = world.rest_told().wake.expect("the deadline wakes it");
         world.now = deadline;
         world.events.clear();
         let _ = world.rest();

@@ -109,6 +109,8 @@ impl World {
     /// Applies at most `limit` writes of a plan; stops early as a crash would.
     pub fn apply(&mut self, plan: &Plan, limit: usize) -> usize {
         let mut done = 0;
+        // Who crashes forgets it.
+        self.seen.held_since = plan.held_since.filter(|_| plan.writes().count() <= limit);
         for act in &plan.acts {
             match act {
                 Act::Note(note) | Act::NoteOwner(note) => self.events.push(note.reason.clone()),
@@ -340,12 +342,23 @@ impl World {
     pub fn rest(&mut self) -> Plan {
         for _ in 0..40 {
             let plan = self.plan();
+            self.apply(&plan, usize::MAX);
             if plan.writes().next().is_none() {
                 return plan;
             }
-            self.apply(&plan, usize::MAX);
         }
         panic!("no rest after 40 rounds: {:#?}\n{}", self.plan(), self.plan().report);
+    }
+
+    /// As `rest`, and the counts that are held back are written as well.
+    pub fn rest_told(&mut self) -> Plan {
+        loop {
+            let plan = self.rest();
+            match plan.held_since {
+                Some(_) => self.now = plan.wake.unwrap(),
+                None => return plan,
+            }
+        }
     }
 
     /// Lets the world behave until the Rollout waits for nothing but a person: pods become ready, time passes.
