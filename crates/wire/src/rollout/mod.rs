@@ -2,13 +2,17 @@
 //!
 //! The pod template stays raw JSON: it is hashed and copied, never rewritten through our types.
 
+mod analysis;
 mod spec;
 mod status;
+mod step;
 mod traffic;
 
+pub use analysis::*;
 pub use spec::*;
 pub(crate) use spec::{is_false, is_zero};
 pub use status::*;
+pub use step::*;
 pub use traffic::*;
 
 use crate::ObjectMeta;
