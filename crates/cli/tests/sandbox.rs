@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -83,6 +83,56 @@ fn other_peoples_manifests_run_and_an_interrupt_leaves_nothing_behind() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!kubeconfig.exists(), "the kubeconfig is still there");
     assert!(!Path::new(&format!("/proc/{pid}")).exists(), "process {pid} is still there");
+}
+
+/// A registry without TLS that has two tags of every image.
+fn registry() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut line = String::new();
+            let _ = BufReader::new(&mut stream).read_line(&mut line);
+            let body =
+                if line.contains("/tags/list") { r#"{"name": "team/own", "tags": ["1.0.0", "1.1.0"]}"# } else { "" };
+            let digest = format!("Docker-Content-Digest: sha256:{}", "a".repeat(64));
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n{digest}\r\n\r\n{body}"
+            );
+        }
+    });
+    host
+}
+
+#[test]
+fn a_workload_that_asks_for_polling_gets_what_its_registry_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = registry();
+    let said =
+        "{name: own, annotations: {keel.sh/policy: minor, keel.sh/trigger: poll, keel.sh/pollSchedule: '@every 1s'}}";
+    let own = OWN
+        .replace("{name: own}\nspec", &format!("{said}\nspec"))
+        .replace("image: any", &format!("image: '{host}/team/own:1.0.0'"));
+    std::fs::write(directory.path().join("own.yaml"), own).unwrap();
+    let at = directory.path().to_str().unwrap();
+    let mut child = sandbox(&[at, "--port", "0", "--gateway-port", "0", "--plain-registry", &host]).spawn().unwrap();
+    let kubeconfig = introduced(&mut child);
+    loop {
+        let listed = Command::new(env!("CARGO_BIN_EXE_serinus"))
+            .args(["--kubeconfig", kubeconfig.to_str().unwrap(), "updates", "--all"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+        if text.contains("1.1.0 is written into Deployment own") {
+            break;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "the sandbox ended; its updates: {text}");
+        std::thread::yield_now();
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
 }
 
 /// Reads what the sandbox says until it is up; gives the path of its kubeconfig.

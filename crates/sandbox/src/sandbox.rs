@@ -15,7 +15,8 @@ use crate::traffic::{self, Meter, Target};
 use crate::watched::{self, Watched};
 use crate::{api, listener, manifests, patrol, seed, story};
 use http::HeaderMap;
-use serinus_cluster::update::Updates;
+use serinus_cluster::registry::Hosts;
+use serinus_cluster::update::{Polls, Updates};
 use serinus_model::Model;
 use serinus_wire::k8s::Ingress;
 use serinus_wire::{Rollout, crd};
@@ -41,11 +42,21 @@ pub struct Options {
     pub updates_port: u16,
     /// Requests a second that the client sends; 0 for none.
     pub rate: u32,
+    /// How registries are reached, for workloads that ask for polling.
+    pub registries: Hosts,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { directory: None, once: false, port: 0, gateway_port: 0, updates_port: 0, rate: 100 }
+        Options {
+            directory: None,
+            once: false,
+            port: 0,
+            gateway_port: 0,
+            updates_port: 0,
+            rate: 100,
+            registries: Hosts::default(),
+        }
     }
 }
 
@@ -118,9 +129,9 @@ impl Sandbox {
         let mut servers = Part::new();
         servers.tasks.push(tokio::spawn(api::serve(api_listener, model.service(), servers.stop.clone())));
         let updates = Updates::default();
-        let controller = controller(&model, updates.clone(), screen);
+        let controller = controller(&model, updates.clone(), options.registries.clone(), screen);
         let router = serinus_serve::router(updates, doors());
-        servers.tasks.push(tokio::spawn(serinus_serve::serve(updates_listener, router, servers.stop.clone())));
+        servers.tasks.push(tokio::spawn(serinus_serve::serve(updates_listener, router, None, servers.stop.clone())));
 
         let (table, counts, meter) = (Shared::default(), Counts::default(), Meter::default());
         let (sender, watched) = watch::channel(Watched::default());
@@ -187,11 +198,12 @@ fn doors() -> serinus_serve::Options {
     }
 }
 
-fn controller(model: &Model, updates: Updates, screen: &Screen) -> Part {
+fn controller(model: &Model, updates: Updates, hosts: Hosts, screen: &Screen) -> Part {
     let mut part = Part::new();
     let client = serinus_cluster::Client::new(model.service(), "default");
     let mut options = serinus_cluster::Options::new(serinus_decide::decide);
     options.updates = Some(updates);
+    options.polls = Some(Polls { hosts, ..Polls::default() });
     let (stop, screen) = (part.stop.clone(), screen.clone());
     part.tasks.push(tokio::spawn(async move {
         if let Err(error) = serinus_cluster::run(client, options, stop).await {

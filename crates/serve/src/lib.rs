@@ -8,13 +8,19 @@ mod approvals;
 mod audit;
 mod auth;
 mod limit;
+mod listen;
 mod page;
 mod resources;
+mod sources;
+mod tls;
 mod token;
 mod updates;
 mod webhooks;
 
 pub use auth::Credentials;
+pub use listen::serve;
+pub use sources::Source;
+pub use tls::Tls;
 
 use auth::Auth;
 use axum::Router;
@@ -22,21 +28,18 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use limit::Bucket;
 use serinus_cluster::update::Updates;
 use serinus_talk::webhook::Sender;
+use sources::Visitor;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 /// Largest body that is read: Keel's senders stay far below.
 const LARGEST_BODY: usize = 1 << 20;
 /// How long a body may take to come.
 const SLOWEST_BODY: Duration = Duration::from_secs(10);
-/// How long requests that have begun may take once the stop came.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// How to serve. The names of Keel's environment variables are in brackets.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +54,8 @@ pub struct Options {
     pub token_secret: String,
     /// Webhooks must be signed with this (HMAC-SHA256 of the body); empty: they need not be.
     pub webhook_secret: String,
+    /// Who may tell of which images, beside people (`WEBHOOK_SOURCES`). When there are any, nobody else may.
+    pub sources: Vec<Source>,
     /// The registry in front of what JFrog names (`PRIVATE_REGISTRY`).
     pub private_registry: String,
     /// Webhooks a second that are taken; 0: any number.
@@ -66,6 +71,17 @@ struct Inner {
     auth: Auth,
     options: Options,
     bucket: Bucket,
+}
+
+impl Inner {
+    /// Who sends this; `body` is absent where there is none, or none yet.
+    fn visitor(&self, headers: &HeaderMap, uri: &Uri, body: Option<&[u8]>) -> Visitor<'_> {
+        if self.auth.who(headers).is_some() {
+            return Visitor::Person;
+        }
+        let source = self.options.sources.iter().find(|source| source.sent(headers, uri, body));
+        source.map_or(Visitor::Stranger, Visitor::Source)
+    }
 }
 
 /// All routes over `updates`.
@@ -100,22 +116,6 @@ pub fn router(updates: Updates, options: Options) -> Router {
             .route("/v1/stats", get(audit::stats));
     }
     router.with_state(app).layer(middleware::from_fn(everywhere))
-}
-
-/// Serves until `stop`.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let stopped = stop.clone();
-    let served = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.cancelled().await });
-    let overdue = async {
-        stop.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        ended = async { served.await } => if let Err(error) = ended {
-            tracing::warn!(%error, "the server of Keel's API ended");
-        },
-        () = overdue => {}
-    }
 }
 
 /// Keel lets pages of any origin ask, and answers OPTIONS with 200 whatever the path.

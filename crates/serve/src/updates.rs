@@ -1,9 +1,10 @@
 //! Our own API for updates: to ship an image and to follow what becomes of it. `serinus ship` speaks it.
 
 use super::{App, answer, body, webhooks};
+use crate::sources::Visitor;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 use serinus_cluster::update::{Outcome, Told};
 use serinus_decide::Report;
@@ -13,19 +14,25 @@ use serinus_wire::ImageUpdate;
 
 /// `POST /v1/updates` with `{"image", "digest", "dryRun"}`: what each workload makes of it.
 pub async fn ship(State(app): State<App>, request: Request) -> Response {
-    let headers = request.headers().clone();
-    if !may(&app, &headers) {
-        return answer::unauthorized();
-    }
+    let (headers, uri) = (request.headers().clone(), request.uri().clone());
     let body = match body(request).await {
         Ok(body) => body,
         Err(response) => return response,
     };
+    let visitor = app.0.visitor(&headers, &uri, Some(&body));
+    if visitor == Visitor::Stranger && is_closed(&app) {
+        return answer::unauthorized();
+    }
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (event, dry) = match read(&body, key) {
         Ok(read) => read,
         Err(why) => return answer::text(StatusCode::BAD_REQUEST, why),
     };
+    if !visitor.may_tell_of(&event.reference.repository()) {
+        let (name, repository) = (visitor.name(), event.reference.repository());
+        let why = format!("{name} may not tell of {repository}: name it in the images of this source");
+        return answer::text(StatusCode::FORBIDDEN, why);
+    }
     let told = if dry { app.0.updates.explain(&event) } else { app.0.updates.push(&event).await };
     match told {
         Ok(told) => answer::encoded(&json!({"workloads": told.iter().map(told_json).collect::<Vec<_>>()})),
@@ -59,7 +66,7 @@ fn told_json(told: &Told) -> Value {
 
 /// `GET /v1/updates`: all of them, the newest first.
 pub async fn list(State(app): State<App>, headers: HeaderMap) -> Response {
-    if !may(&app, &headers) {
+    if is_closed(&app) && app.0.auth.who(&headers).is_none() {
         return answer::unauthorized();
     }
     let mut all = app.0.updates.all();
@@ -72,15 +79,19 @@ pub async fn list(State(app): State<App>, headers: HeaderMap) -> Response {
 pub async fn one(
     State(app): State<App>,
     Path((namespace, name)): Path<(String, String)>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    if !may(&app, &headers) {
+    let visitor = app.0.visitor(&headers, &uri, None);
+    if visitor == Visitor::Stranger && is_closed(&app) {
         return answer::unauthorized();
     }
     match app.0.updates.look(&namespace, &name) {
-        Some((update, report)) => answer::encoded(&update_json(&update, &report)),
+        Some((update, report)) if visitor.may_tell_of(&update.spec.repository) => {
+            answer::encoded(&update_json(&update, &report))
+        }
         None if !app.0.updates.is_ready() => answer::failure(&serinus_cluster::Error::NotReady),
-        None => answer::text(StatusCode::NOT_FOUND, format!("there is no update {namespace}/{name}")),
+        _ => answer::text(StatusCode::NOT_FOUND, format!("there is no update {namespace}/{name}")),
     }
 }
 
@@ -92,7 +103,7 @@ fn update_json(update: &ImageUpdate, report: &Report) -> Value {
     })
 }
 
-/// With credentials configured they are needed; without, everybody may, as with Keel's webhooks.
-fn may(app: &App, headers: &HeaderMap) -> bool {
-    !app.0.auth.is_on() || app.0.auth.who(headers).is_some()
+/// With credentials or sources configured one of them is needed; without, everybody may, as with Keel's webhooks.
+fn is_closed(app: &App) -> bool {
+    app.0.auth.is_on() || !app.0.options.sources.is_empty()
 }

@@ -2,107 +2,16 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use axum::Router;
+mod support;
+
 use axum::body::Body;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::BodyExt;
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use serinus_cluster::update::Updates;
-use serinus_model::Model;
-use serinus_serve::{Credentials, Options, router};
+use serinus_serve::{Options, router};
 use std::time::Duration;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use support::{BASIC, SEED, World, locked};
 use tower::ServiceExt;
-
-const BASIC: &str = "Basic YWRtaW46YWRtaW4=";
-const SEED: &str = "{\"name\": \"172.16.77.115:5000/pregap\", \"tag\": \"1.2.3\"}\nwhen:\n  event:\n  - promote\n";
-
-struct World {
-    router: Router,
-    model: Model,
-    _tasks: JoinSet<()>,
-}
-
-fn locked() -> Options {
-    let credentials = Some(Credentials { user: "admin".to_string(), password: "admin".to_string() });
-    Options { credentials, authenticated_webhooks: true, token_secret: "secret".to_string(), ..Options::default() }
-}
-
-fn deployment(annotations: Value) -> Value {
-    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default", "annotations": annotations},
-        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}},
-            "spec": {"containers": [{"name": "app", "image": "172.16.77.115:5000/pregap:1.2.2"}]}}}})
-}
-
-impl World {
-    async fn new(options: Options, annotations: Value) -> World {
-        let model = Model::new(jiff::Timestamp::now);
-        for definition in serinus_wire::crd::all() {
-            model.apply(&definition).unwrap();
-        }
-        model.apply(&deployment(annotations)).unwrap();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(model.clone().run());
-        let updates = Updates::default();
-        let client = serinus_cluster::Client::new(model.service(), "default");
-        let mut controller = serinus_cluster::Options::new(serinus_decide::decide);
-        controller.updates = Some(updates.clone());
-        tasks.spawn(async move {
-            serinus_cluster::run(client, controller, CancellationToken::new()).await.unwrap();
-        });
-        while !updates.is_ready() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        World { router: router(updates, options), model, _tasks: tasks }
-    }
-
-    async fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> (StatusCode, HeaderMap, String) {
-        let mut request = Request::builder().method(method).uri(path);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
-    }
-
-    async fn admin(&self, method: &str, path: &str, body: &str) -> (u16, String) {
-        let (status, _, text) = self.send(method, path, &[("authorization", BASIC)], body).await;
-        (status.as_u16(), text)
-    }
-
-    async fn approvals(&self) -> Vec<Value> {
-        let (status, text) = self.admin("GET", "/v1/approvals", "").await;
-        assert_eq!(status, 200, "{text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    /// Waits until the one update is in this phase.
-    async fn until(&self, phase: &str) -> Value {
-        for _ in 0..1_000 {
-            let (_, text) = self.admin("GET", "/v1/updates", "").await;
-            let all: Value = serde_json::from_str(&text).unwrap();
-            if all["updates"][0]["status"]["phase"] == phase {
-                return all["updates"][0].clone();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("never {phase}: {:?}", self.admin("GET", "/v1/updates", "").await);
-    }
-
-    fn image(&self) -> String {
-        let deployment = self.model.get("apps", "Deployment", "default", "web").unwrap();
-        deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_string()
-    }
-}
 
 fn asks(votes: u32) -> Value {
     json!({"keel.sh/policy": "minor", "keel.sh/approvals": votes.to_string()})

@@ -1,6 +1,10 @@
 //! What each sender posts, what is taken of it, and how it is answered.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/bodies.rs"]
+mod bodies;
+
+use bodies::{bodies, cases};
 use proptest::prelude::*;
 use serinus_talk::webhook::{Context, Push, Received, Sender};
 
@@ -235,80 +239,8 @@ fn registry() {
     );
 }
 
-/// Bodies near what the senders post: the right keys with any values.
-fn bodies() -> impl Strategy<Value = String> {
-    use serde_json::{Value, json};
-    let keys = [
-        "host",
-        "name",
-        "tag",
-        "digest",
-        "platforms",
-        "platformVerified",
-        "repository",
-        "repo_name",
-        "push_data",
-        "pushed_at",
-        "date_created",
-        "docker_url",
-        "updated_tags",
-        "request",
-        "target",
-        "action",
-        "package",
-        "ecosystem",
-        "namespace",
-        "package_version",
-        "container_metadata",
-        "registry_package",
-        "package_type",
-        "version",
-        "full_name",
-        "type",
-        "event_data",
-        "resources",
-        "resource_url",
-        "occur_at",
-        "data",
-        "image_name",
-        "size",
-        "event_type",
-        "events",
-        "timestamp",
-    ];
-    let words = [
-        "",
-        "CONTAINER",
-        "push",
-        "pushed",
-        "PUSH_ARTIFACT",
-        "a/b",
-        "h.io/a:1",
-        "1.2.3",
-        "2026-01-01T00:00:00Z",
-        "\u{0}é:@//",
-    ];
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<i64>().prop_map(Value::from),
-        any::<bool>().prop_map(Value::from),
-        proptest::sample::select(words.to_vec()).prop_map(Value::from),
-        ".{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(5, 48, 8, move |inner| {
-        let object = proptest::collection::vec((proptest::sample::select(keys.to_vec()), inner.clone()), 0..8);
-        prop_oneof![
-            proptest::collection::vec(inner, 0..4).prop_map(Value::from),
-            object.prop_map(|entries| json!(
-                entries.into_iter().map(|(k, v)| (k.to_string(), v)).collect::<serde_json::Map<_, _>>()
-            )),
-        ]
-    })
-    .prop_map(|value| value.to_string())
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(10_000)))]
 
     #[test]
     fn no_payload_panics(body in bodies(), cut in any::<u16>(), noise in any::<u8>(), event in 0_usize..3) {

@@ -36,12 +36,17 @@ impl Registry {
     /// Serves, from a thread of its own: the figures are not to hang on what else this program does.
     pub fn start() -> Result<Registry> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
         let registry = Registry { address: listener.local_addr()?, shared: Arc::default() };
         let shared = registry.shared.clone();
-        std::thread::Builder::new()
-            .name("registry".into())
-            .spawn(move || runtime.block_on(accept(listener, shared)))?;
+        let serve = async move {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => accept(listener, shared).await,
+                Err(error) => eprintln!("the registry can't listen: {error}"),
+            }
+        };
+        std::thread::Builder::new().name("registry".into()).spawn(move || runtime.block_on(serve))?;
         Ok(registry)
     }
 

@@ -17,6 +17,7 @@ pub async fn sandbox(args: &SandboxArgs) -> anyhow::Result<ExitCode> {
         port: args.port,
         gateway_port: args.gateway_port,
         updates_port: args.updates_port,
+        registries: args.registries.hosts()?,
         ..serinus_sandbox::Options::default()
     };
     serinus_sandbox::run(options).await
@@ -51,8 +52,14 @@ pub async fn controller(connection: &Connection, args: &ControllerArgs) -> anyho
         let address = std::net::SocketAddr::new(args.bind_address, args.updates_port);
         let listener =
             tokio::net::TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
-        let doors = doors(|name| std::env::var(name).ok());
-        tokio::spawn(serinus_serve::serve(listener, serinus_serve::router(updates, doors), stop.clone()));
+        let doors = doors(|name| std::env::var(name).ok())?;
+        let tls = match (&args.updates_certificate, &args.updates_key) {
+            (Some(certificate), Some(key)) => {
+                Some(serinus_serve::Tls::new(certificate, key).map_err(anyhow::Error::msg)?)
+            }
+            _ => None,
+        };
+        tokio::spawn(serinus_serve::serve(listener, serinus_serve::router(updates, doors), tls, stop.clone()));
     }
     let ended = stop.clone();
     tokio::spawn(async move {
@@ -103,20 +110,23 @@ fn polls(args: &ControllerArgs, variable: impl Fn(&str) -> Option<String>) -> an
 }
 
 /// Who is let in to the updates: Keel's environment variables. An empty one counts as absent.
-fn doors(variable: impl Fn(&str) -> Option<String>) -> serinus_serve::Options {
+fn doors(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<serinus_serve::Options> {
     let text = |name: &str| variable(name).unwrap_or_default();
     let is_true = |name: &str| matches!(text(name).as_str(), "1" | "t" | "T" | "TRUE" | "true" | "True");
     let (user, password) = (text("BASIC_AUTH_USER"), text("BASIC_AUTH_PASSWORD"));
     let both = !user.is_empty() && !password.is_empty();
-    serinus_serve::Options {
+    let sources = serinus_serve::Source::list(&text("WEBHOOK_SOURCES"));
+    let sources = sources.map_err(|why| anyhow::anyhow!("WEBHOOK_SOURCES: {why}"))?;
+    Ok(serinus_serve::Options {
         credentials: both.then_some(serinus_serve::Credentials { user, password }),
         authenticated_webhooks: is_true("AUTHENTICATED_WEBHOOKS"),
         open_registry_webhook: is_true("OPEN_REGISTRY_WEBHOOK"),
         token_secret: text("TOKEN_SECRET"),
         webhook_secret: text("WEBHOOK_SECRET"),
+        sources,
         private_registry: text("PRIVATE_REGISTRY"),
         webhooks_per_second: text("WEBHOOKS_PER_SECOND").parse().unwrap_or(5_000),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -137,15 +147,18 @@ mod tests {
 
     #[test]
     fn who_is_let_in_comes_from_keels_variables() {
-        let none = doors(|_| None);
+        let none = doors(|_| None).unwrap();
         assert!(none.credentials.is_none() && !none.authenticated_webhooks && none.webhooks_per_second == 5_000);
-        let half = doors(|name| (name == "BASIC_AUTH_USER").then(|| "admin".to_string()));
+        let half = doors(|name| (name == "BASIC_AUTH_USER").then(|| "admin".to_string())).unwrap();
         assert!(half.credentials.is_none());
         let both = doors(|name| match name {
             "BASIC_AUTH_USER" | "BASIC_AUTH_PASSWORD" => Some("admin".to_string()),
             "AUTHENTICATED_WEBHOOKS" => Some("True".to_string()),
             _ => None,
-        });
+        })
+        .unwrap();
+        let wrong = doors(|name| (name == "WEBHOOK_SOURCES").then(|| "[{}]".to_string())).unwrap_err().to_string();
+        assert!(wrong.starts_with("WEBHOOK_SOURCES: a source has no name"), "{wrong}");
         assert!(both.credentials.is_some() && both.authenticated_webhooks && !both.open_registry_webhook);
     }
 }

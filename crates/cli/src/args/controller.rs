@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use clap::{ArgAction, Args, ValueEnum};
 use serinus_cluster::registry::Hosts;
 use serinus_cluster::update::Platforms;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// `controller`.
@@ -22,9 +23,15 @@ pub struct ControllerArgs {
     /// Port of /healthz and /readyz; 0: none
     #[arg(long = "healthzPort", value_name = "PORT", default_value_t = 8080)]
     pub healthz_port: u16,
-    /// Port of the webhooks, votes and the approvals page; 0: no updates of images. Who is let in: BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, AUTHENTICATED_WEBHOOKS, TOKEN_SECRET, WEBHOOK_SECRET
+    /// Port of the webhooks, votes and the approvals page; 0: no updates of images. Who is let in: BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, AUTHENTICATED_WEBHOOKS, TOKEN_SECRET, WEBHOOK_SECRET, WEBHOOK_SOURCES
     #[arg(long = "updatesPort", value_name = "PORT", default_value_t = 9300)]
     pub updates_port: u16,
+    /// Certificate of that port (PEM, with those between it and its authority): it speaks TLS then. The file is read again when it has changed
+    #[arg(long, value_name = "FILE", requires = "updates_key")]
+    pub updates_certificate: Option<PathBuf>,
+    /// Key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "updates_certificate")]
+    pub updates_key: Option<PathBuf>,
     /// Spell images as Keel does, `library/nginx:2`, instead of as their owners did
     #[arg(long)]
     pub keel_spelling: bool,

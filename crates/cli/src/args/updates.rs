@@ -1,5 +1,6 @@
 //! Flags of the verbs on updates of images.
 
+use super::controller::RegistryFlags;
 use super::span;
 use clap::{Args, Subcommand};
 use std::time::Duration;
@@ -71,9 +72,18 @@ pub enum ImageVerb {
 /// `image explain`.
 #[derive(Debug, Args)]
 pub struct ImageExplain {
-    /// The image with its tag
-    #[arg(value_name = "IMAGE:TAG")]
+    /// The image with its tag; with --registry the tag does not matter
+    #[arg(value_name = "IMAGE[:TAG]")]
     pub image: String,
+    /// Ask the image's registry for its real tags, with the secrets that the workloads name, and say which each workload would be offered
+    #[arg(long)]
+    pub registry: bool,
+    /// Try this policy in place of the workloads' own, for example minor or glob:release-*
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<String>,
+    /// How registries are reached
+    #[command(flatten)]
+    pub registries: RegistryFlags,
     /// In all namespaces
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,

@@ -1,5 +1,6 @@
 //! The verbs and their flags.
 
+use super::controller::RegistryFlags;
 use super::{ControllerArgs, ImageVerb, ShipArgs, UpdatesArgs, Votes, span};
 use crate::act::image::assignment;
 use clap::{ArgAction, Args, Subcommand};
@@ -359,4 +360,7 @@ pub struct SandboxArgs {
     /// Port of the webhooks, votes and the approvals page; 0: any free one
     #[arg(long, default_value_t = 0)]
     pub updates_port: u16,
+    /// How registries are reached, for workloads that ask for polling
+    #[command(flatten)]
+    pub registries: RegistryFlags,
 }

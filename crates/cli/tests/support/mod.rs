@@ -7,7 +7,10 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use serinus_cluster::update::Updates;
+use serinus_decide::update::Tracked;
 use serinus_model::Model;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -24,6 +27,7 @@ pub struct World {
     pub model: Model,
     pub home: tempfile::TempDir,
     written: Arc<Mutex<Vec<(String, Value)>>>,
+    updates: Option<(Updates, SocketAddr)>,
     _background: JoinSet<()>,
 }
 
@@ -38,6 +42,21 @@ pub struct Said {
 impl World {
     /// A cluster with the kinds of the contract, and the controller.
     pub async fn new() -> World {
+        World::behind(None).await
+    }
+
+    /// The same with updates of images, for everybody.
+    pub async fn with_updates() -> World {
+        World::behind(Some(serinus_serve::Options::default())).await
+    }
+
+    /// The same for `admin` with the password `hunter2` alone.
+    pub async fn with_locked_updates() -> World {
+        let credentials = serinus_serve::Credentials { user: "admin".to_string(), password: "hunter2".to_string() };
+        World::behind(Some(serinus_serve::Options { credentials: Some(credentials), ..Default::default() })).await
+    }
+
+    async fn behind(doors: Option<serinus_serve::Options>) -> World {
         let model = Model::new(jiff::Timestamp::now);
         for definition in serinus_wire::crd::all() {
             model.apply(&definition).unwrap();
@@ -63,13 +82,43 @@ impl World {
         background.spawn(serinus_sandbox::api::serve(listener, service, CancellationToken::new()));
         background.spawn(model.clone().run());
         let client = serinus_cluster::client::over(model.service(), NS).client();
-        let options = serinus_cluster::Options::new(serinus_decide::decide);
+        let mut options = serinus_cluster::Options::new(serinus_decide::decide);
+        let mut updates = None;
+        if let Some(doors) = doors {
+            let handle = Updates::default();
+            options.updates = Some(handle.clone());
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            updates = Some((handle.clone(), listener.local_addr().unwrap()));
+            let router = serinus_serve::router(handle, doors);
+            background.spawn(serinus_serve::serve(listener, router, None, CancellationToken::new()));
+        }
         background.spawn(async move {
             serinus_cluster::run(client, options, CancellationToken::new()).await.unwrap();
         });
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("kubeconfig"), kubeconfig(&format!("http://{address}"))).unwrap();
-        World { model, home, written, _background: background }
+        let world = World { model, home, written, updates, _background: background };
+        while world.updates.as_ref().is_some_and(|(updates, _)| !updates.is_ready()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        world
+    }
+
+    /// Where updates are served.
+    pub fn updates_url(&self) -> String {
+        format!("http://{}", self.updates.as_ref().unwrap().1)
+    }
+
+    /// Waits until the controller knows a workload that runs an image of `repository`.
+    pub async fn until_known(&self, repository: &str) {
+        let (updates, _) = self.updates.as_ref().unwrap();
+        let runs = |tracked: &Tracked| tracked.monitored().iter().any(|slot| slot.image.starts_with(repository));
+        let wait = async {
+            while !updates.workloads().iter().any(runs) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the controller does not see the workload");
     }
 
     /// The same with a rollout `web` that is paused at 20 % of its second revision.

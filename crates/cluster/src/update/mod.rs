@@ -6,14 +6,16 @@ pub(crate) mod counts;
 pub(crate) mod pass;
 mod poll;
 mod round;
+mod survey;
 pub(crate) mod watches;
 
 pub use poll::{Platforms, Polls};
+pub use survey::{Survey, Surveyed, explain, survey};
 
 use crate::cache::Cache;
-use crate::client::{Cluster, Patch, Resource, Selection};
+use crate::client::{Cluster, Patch, Resource};
 use crate::events::Events;
-use crate::lens::{Rollouts, Watched as _};
+use crate::lens::Rollouts;
 use crate::queue::work;
 use crate::watches::{Scope, Told as Hears};
 use crate::{Clock, Error};
@@ -25,6 +27,7 @@ use kube::Client;
 use poll::Poller;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use serinus_decide::update::reference::Reference;
 use serinus_decide::update::{Answer, Event, Habits, Tracked, decide, object, propose};
 use serinus_decide::{Kind, Report};
 use serinus_wire::ImageUpdate;
@@ -160,7 +163,7 @@ impl Updates {
         let one = |tracked: Tracked| {
             let known = live.caches.of_workload(&tracked.metadata.namespace, &workload_name(&tracked));
             let answer = propose(event, &tracked, &known, self.0.habits, now);
-            Told { next_poll: next_poll(&tracked, event, now), ..told(&tracked, answer) }
+            Told { next_poll: next_poll(&tracked, &event.reference, now), ..told(&tracked, answer) }
         };
         Ok(live.caches.workloads().into_iter().map(one).collect())
     }
@@ -300,43 +303,6 @@ pub async fn change_spec(
     Err(Error::Contended { what: format!("ImageUpdate {namespace}/{name}") })
 }
 
-/// What a push would mean for every workload of a namespace, or of all. For those who have a cluster and no controller.
-///
-/// # Errors
-/// Workloads or updates can't be listed.
-pub async fn explain(
-    cluster: &Cluster,
-    namespace: Option<&str>,
-    event: &Event,
-    now: jiff::Timestamp,
-) -> Result<Vec<Told>, Error> {
-    let all = Selection::all();
-    let known: Vec<ImageUpdate> = cluster
-        .list(&IMAGE_UPDATE, namespace, &all)
-        .await?
-        .into_iter()
-        .filter_map(|object| ImageUpdate::deserialize(object).ok())
-        .collect();
-    let mut found = Vec::new();
-    for kind in [Kind::Rollout, Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::CronJob] {
-        let Some(resource) = resource(kind) else { continue };
-        for object in cluster.list(&resource, namespace, &all).await? {
-            let tracked = match kind {
-                Kind::Rollout => Tracked::of_rollout(&Rollouts::read(object)),
-                kind => crate::lens::read_tracked(kind, object),
-            };
-            let workload = workload_name(&tracked);
-            let of_it = |update: &&ImageUpdate| {
-                update.metadata.namespace == tracked.metadata.namespace && update.spec.workload == workload
-            };
-            let known: Vec<ImageUpdate> = known.iter().filter(of_it).cloned().collect();
-            let answer = propose(event, &tracked, &known, Habits::default(), now);
-            found.push(Told { next_poll: next_poll(&tracked, event, now), ..told(&tracked, answer) });
-        }
-    }
-    Ok(found)
-}
-
 /// Who the server takes us for.
 ///
 /// # Errors
@@ -356,10 +322,10 @@ fn workload_name(tracked: &Tracked) -> serinus_wire::image_update::WorkloadName 
 }
 
 /// When a workload's own schedule has this image asked for next. It follows from the schedule alone: no server is needed.
-fn next_poll(tracked: &Tracked, event: &Event, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+fn next_poll(tracked: &Tracked, image: &Reference, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
     use serinus_decide::update::poll::{DEFAULT_SCHEDULE, watches};
     let default = std::env::var("POLL_DEFAULTSCHEDULE").unwrap_or_else(|_| DEFAULT_SCHEDULE.to_string());
-    let (repository, zone) = (event.reference.repository(), jiff::tz::TimeZone::system());
+    let (repository, zone) = (image.repository(), jiff::tz::TimeZone::system());
     let own = watches(tracked, &default).into_iter().filter(|watch| watch.repository() == repository);
     own.filter_map(|watch| watch.next(now, &zone)).min()
 }

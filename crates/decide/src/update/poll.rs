@@ -93,7 +93,37 @@ fn running(tracked: &Tracked, repository: &str) -> BTreeSet<String> {
 /// Tags of a list that the policy of a workload would put in place of what runs, the best first. The tag that runs ends the
 /// list: what comes after it is worse.
 pub fn offers<'t>(tracked: &Tracked, repository: &str, tags: &[&'t str]) -> Vec<&'t str> {
-    let Some(policy) = polled(tracked).filter(|policy| !policy.keeps_tag()) else { return Vec::new() };
+    let policy = polled(tracked).filter(|policy| !policy.keeps_tag());
+    policy.map(|policy| better(&policy, tracked, repository, tags)).unwrap_or_default()
+}
+
+/// The same for a workload that need not ask for polling.
+///
+/// # Errors
+/// There are none: why.
+pub fn candidates<'t>(tracked: &Tracked, repository: &str, tags: &[&'t str]) -> Result<Vec<&'t str>, String> {
+    let policy = Policy::of(&tracked.settings)?.ok_or("it has no keel.sh/policy")?;
+    if policy.keeps_tag() {
+        return Err(format!("{} is set: only a new digest of the tag that runs is an update", keel::MATCH_TAG));
+    }
+    let found = better(&policy, tracked, repository, tags);
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let Some(best) = policy.filter(tags).first().copied() else {
+        let name = tracked.settings.policy.as_deref().unwrap_or_default();
+        return Err(format!("none of {} tags is one for {name}", tags.len()));
+    };
+    let running = running(tracked, repository);
+    if running.contains(best) {
+        return Err(format!("{best}, the best of {} tags, runs already", tags.len()));
+    }
+    let why = running.iter().find_map(|current| policy.accepts(current, best).err());
+    Err(why.unwrap_or_else(|| format!("{best}, the best of {} tags, is not better", tags.len())))
+}
+
+/// Tags that a policy would put in place of what runs, the best first.
+fn better<'t>(policy: &Policy, tracked: &Tracked, repository: &str, tags: &[&'t str]) -> Vec<&'t str> {
     let candidates = policy.filter(tags);
     let mut found = Vec::new();
     for current in running(tracked, repository) {
@@ -226,6 +256,30 @@ mod tests {
         let keeps = polls("force", &[(keel::MATCH_TAG, "true")], &["r.io/a:latest"]);
         assert!(offers(&keeps, "r.io/a", &tags).is_empty());
         assert!(super::keeps(&keeps, "r.io/a", "latest") && !super::keeps(&keeps, "r.io/a", "1.0.0"));
+    }
+
+    #[test]
+    fn candidates_need_no_polling_and_their_absence_a_reason() {
+        let tags = ["latest", "1.0.0", "1.0.1", "2.0.0"];
+        let of = |policy: &str, current: &str| {
+            let annotations: &[_] = if policy.is_empty() { &[] } else { &[(keel::POLICY, policy)] };
+            candidates(&workload(annotations, &[&format!("r.io/a:{current}")]), "r.io/a", &tags)
+        };
+        assert_eq!(of("minor", "1.0.0"), Ok(vec!["1.0.1"]));
+        for (policy, current, why) in [
+            ("", "1.0.0", "it has no keel.sh/policy"),
+            ("never", "1.0.0", "it has no keel.sh/policy"),
+            ("often", "1.0.0", "must be all, major"),
+            ("major", "2.0.0", "2.0.0, the best of 4 tags, runs already"),
+            ("patch", "1.0.1", "2.0.0 is another minor version than 1.0.1"),
+            ("major", "3.0.0", "2.0.0 is not greater than 3.0.0"),
+            ("glob:release-*", "release-1", "none of 4 tags is one for glob:release-*"),
+        ] {
+            let said = of(policy, current).unwrap_err();
+            assert!(said.contains(why), "{policy} {current}: {said}");
+        }
+        let keeps = workload(&[(keel::POLICY, "force"), (keel::MATCH_TAG, "true")], &["r.io/a:latest"]);
+        assert!(candidates(&keeps, "r.io/a", &tags).unwrap_err().contains("only a new digest"));
     }
 
     #[test]

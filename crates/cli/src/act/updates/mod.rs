@@ -9,8 +9,9 @@ use anyhow::{anyhow, bail};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serinus_cluster::client::Selection;
-use serinus_cluster::update::{self, IMAGE_UPDATE, Outcome};
+use serinus_cluster::update::{self, IMAGE_UPDATE, Outcome, Polls};
 use serinus_decide::update::Event;
+use serinus_decide::update::reference::Reference;
 use serinus_wire::image_update::{Allowance, Decision, ImageUpdateSpec, Phase, Vote};
 use serinus_wire::{ImageUpdate, Time};
 
@@ -95,20 +96,20 @@ pub async fn list(at: &At, args: &UpdatesArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says what a push would mean.
+/// Says what a push would mean, or what the registry's own tags mean.
 pub async fn explain(at: &At, args: &ImageExplain) -> anyhow::Result<()> {
+    if args.registry {
+        return survey(at, args).await;
+    }
     let event = Event::new(&args.image, None, "explain", "").map_err(|why| anyhow!(why))?;
     let namespace = (!args.all_namespaces).then_some(at.namespace.as_str());
-    let told = update::explain(&at.cluster, namespace, &event, Timestamp::now()).await?;
+    let told = update::explain(&at.cluster, namespace, &event, args.policy.as_deref(), Timestamp::now()).await?;
     let mut rows = vec![["NAMESPACE", "WORKLOAD", "OUTCOME", "NEXT POLL", "WHY"].map(str::to_string)];
     for told in told {
-        let (outcome, why) = match told.outcome {
-            Outcome::Proposed(_) => ("proposed", String::new()),
-            Outcome::Known(name) => ("known", format!("it is the update {name}")),
-            Outcome::Refused(why) => ("refused", why),
-            Outcome::Apart(why) if args.all => ("apart", why),
-            Outcome::Apart(_) => continue,
-        };
+        if matches!(told.outcome, Outcome::Apart(_)) && !args.all {
+            continue;
+        }
+        let (outcome, why) = words(told.outcome);
         let workload = format!("{}/{}", told.kind.word().to_lowercase(), told.name);
         let poll = told.next_poll.map_or("-".to_string(), |at| at.to_string());
         rows.push([told.namespace, workload, outcome.to_string(), poll, why]);
@@ -119,6 +120,47 @@ pub async fn explain(at: &At, args: &ImageExplain) -> anyhow::Result<()> {
     }
     say(&table(rows))?;
     Ok(())
+}
+
+/// Says what each workload would be offered of the registry's tags.
+async fn survey(at: &At, args: &ImageExplain) -> anyhow::Result<()> {
+    let image = Reference::parse(&args.image).map_err(|why| anyhow!(why))?;
+    let namespace = (!args.all_namespaces).then_some(at.namespace.as_str());
+    let docker_config = std::env::var("DOCKER_REGISTRY_CFG").unwrap_or_default();
+    let polls = Polls { hosts: args.registries.hosts()?, docker_config, ..Polls::default() };
+    let policy = args.policy.as_deref();
+    let survey = update::survey(&at.cluster, namespace, &image, policy, polls, Timestamp::now()).await?;
+    let repository = image.repository();
+    if survey.workloads.is_empty() {
+        eprintln!("{repository} has {} tags, and no workload runs it; --all-namespaces looks everywhere.", survey.tags);
+        return Ok(());
+    }
+    let head = ["NAMESPACE", "WORKLOAD", "RUNS", "TAG", "OUTCOME", "NEXT POLL", "WHY"].map(str::to_string);
+    let rows = survey.workloads.into_iter().map(|one| {
+        let (outcome, why) = words(one.outcome);
+        let workload = format!("{}/{}", one.kind.word().to_lowercase(), one.name);
+        let runs: Vec<String> = one.runs.iter().filter_map(|image| Reference::parse(image).ok()).map(version).collect();
+        let poll = one.next_poll.map_or("-".to_string(), |at| at.to_string());
+        let tag = one.tag.unwrap_or_else(|| "-".to_string());
+        [one.namespace, workload, runs.join(","), tag, outcome.to_string(), poll, why]
+    });
+    say(&format!("{repository} has {} tags", survey.tags))?;
+    say(&table(std::iter::once(head).chain(rows).collect()))?;
+    Ok(())
+}
+
+fn version(image: Reference) -> String {
+    image.tag.clone().unwrap_or_else(|| image.version().to_string())
+}
+
+/// What an outcome is called, and why.
+fn words(outcome: Outcome) -> (&'static str, String) {
+    match outcome {
+        Outcome::Proposed(_) => ("proposed", String::new()),
+        Outcome::Known(name) => ("known", format!("it is the update {name}")),
+        Outcome::Refused(why) => ("refused", why),
+        Outcome::Apart(why) => ("apart", why),
+    }
 }
 
 fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
