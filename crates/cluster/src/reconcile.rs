@@ -52,18 +52,13 @@ pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action 
     };
     let (namespace, name) = (subject.namespace.as_deref().unwrap_or_default(), subject.name.as_str());
     let Some(lens) = pass.caches.rollouts.get(namespace, name) else { return Action::OnChange };
-    let seen = if overdue {
-        tracing::info!(%subject, "the caches lag behind: reads directly");
-        let seen = seen::see(pass.client.clone(), namespace, name).await;
-        if let Ok(seen) = &seen {
-            pass.memory.of(&subject, |remembered| remembered.read_directly(seen));
+    let cached = if overdue { None } else { Some(seen::from_caches(&pass.caches, &lens.value).await) };
+    let seen = match cached {
+        Some(Ok(seen)) if !serinus_decide::is_behind(&seen) => {
+            seen::pods(&pass.client, &seen).await.map(|pods| Seen { pods, ..seen })
         }
-        seen
-    } else {
-        match seen::from_caches(&pass.caches, &lens.value).await {
-            Ok(seen) => seen::pods(&pass.client, &seen).await.map(|pods| Seen { pods, ..seen }),
-            Err(error) => Err(error),
-        }
+        Some(Err(error)) => Err(error),
+        Some(Ok(_)) | None => pass.read_directly(&subject, namespace, name).await,
     };
     let seen = seen.map(|seen| pass.memory.of(&subject, |remembered| remembered.told(seen)));
     let (action, failed) = pass.decide_on(&subject, seen, &lens).await;
@@ -72,6 +67,14 @@ pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action 
 }
 
 impl Pass {
+    /// What is seen past the caches, when they lag, or when what one of them shows is older than what another tells of it.
+    async fn read_directly(&self, subject: &Subject, namespace: &str, name: &str) -> Result<Seen, Error> {
+        tracing::info!(%subject, "the caches lag behind: reads directly");
+        let seen = seen::see(self.client.clone(), namespace, name).await?;
+        self.memory.of(subject, |remembered| remembered.read_directly(&seen));
+        Ok(seen)
+    }
+
     /// Decides on what was seen and carries it out. Also says whether the pass failed.
     async fn decide_on(&self, subject: &Subject, seen: Result<Seen, Error>, lens: &Lens<Rollouts>) -> (Action, bool) {
         let seen = match seen {

@@ -35,7 +35,7 @@ pub use identity::is_own;
 pub use lint::lint;
 pub use plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Report, Target, Verdict, Write};
 pub use release::release;
-pub use seen::{Named, Seen, Workload, names, needs_pods};
+pub use seen::{Named, Seen, Workload, is_behind, names, needs_pods};
 pub use status::held::COUNTS_WAIT;
 
 use jiff::Timestamp;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serinus_wire::k8s::{EndpointSlice, Ingress, Pod, ReplicaSet, Service};
 use serinus_wire::rollout::AnalysisTemplateRef;
-use serinus_wire::{AnalysisRun, AnalysisTemplate, Experiment, Rollout, k8s};
+use serinus_wire::{AnalysisRun, AnalysisTemplate, Experiment, Rollout, k8s, keys};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything known about one Rollout.
@@ -70,6 +70,16 @@ pub struct Named {
 /// Whether the decision needs the pods of the ReplicaSets: for a restart, or because they follow metadata of their set.
 pub fn needs_pods(seen: &Seen) -> bool {
     crate::restart::is_asked(&seen.rollout) || crate::metadata::needs_pods(seen)
+}
+
+/// Whether the workload that was seen is older than one that was decided on already: the Rollout tells of a later generation. A
+/// decision would take the old template for what is wanted. One that was deleted and made anew looks the same, so who asks
+/// reads it once more.
+pub fn is_behind(seen: &Seen) -> bool {
+    let Workload::Found(workload) = &seen.workload else { return false };
+    let told =
+        seen.rollout.metadata.annotations.get(keys::WORKLOAD_GENERATION).and_then(|text| text.parse::<i64>().ok());
+    told.is_some_and(|told| workload.metadata.generation < told)
 }
 
 /// Which objects a Rollout's decision depends on.
