@@ -200,7 +200,8 @@ impl<'a> Pass<'a> {
     }
 
     /// The finished plan.
-    pub fn into_plan(self) -> Plan {
+    pub fn into_plan(mut self) -> Plan {
+        self.plan.acts = recorded_first(self.plan.acts);
         self.plan
     }
     /// Whether anything is to be written so far.
@@ -211,4 +212,31 @@ impl<'a> Pass<'a> {
     pub fn has_waits(&self) -> bool {
         self.plan.report.waits().next().is_some()
     }
+}
+
+/// What a Rollout starts is on record before it is made: AnalysisRuns and Experiments come after the status that names them. One
+/// that was made and not noted, because the controller died between, might be over before anybody looks again: then
+/// nobody could tell it from that of an earlier try, and there would be another.
+fn recorded_first(acts: Vec<Act>) -> Vec<Act> {
+    let is_status = |act: &Act| {
+        matches!(act, Act::Write(Write { target: Target { kind: Kind::Rollout, .. }, op: Op::PatchStatus(_), .. }))
+    };
+    let Some(recorded) = acts.iter().rposition(is_status) else { return acts };
+    let (mut first, mut started, mut after) = (Vec::new(), Vec::new(), Vec::new());
+    let mut starts = false;
+    for (at, act) in acts.into_iter().enumerate() {
+        // With it goes what is told of it.
+        starts = is_start(&act) || (starts && matches!(act, Act::Note(_)));
+        match at.cmp(&recorded) {
+            std::cmp::Ordering::Less if starts => started.push(act),
+            std::cmp::Ordering::Less | std::cmp::Ordering::Equal => first.push(act),
+            std::cmp::Ordering::Greater => after.push(act),
+        }
+    }
+    first.into_iter().chain(started).chain(after).collect()
+}
+
+fn is_start(act: &Act) -> bool {
+    let Act::Write(write) = act else { return false };
+    matches!(write.target.kind, Kind::AnalysisRun | Kind::Experiment) && matches!(write.op, Op::Create(_))
 }

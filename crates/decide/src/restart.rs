@@ -50,12 +50,12 @@ pub fn reconcile(pass: &mut Pass<'_>) -> bool {
 }
 
 /// How many pods may be missing now. A ReplicaSet counts its pods a moment late: who was just evicted is still among those that it calls available,
-/// and only the pods themselves tell that it has gone.
+/// and only the pods themselves tell that it has gone; and those of a set that is to be smaller are about to go.
 fn allowance(pass: &Pass<'_>, pods: &[Pod]) -> i32 {
     let unavailable = pass.strategy().max_unavailable(pass).max(1);
     let wanted = pass.replicas().max(pass.sets.sum(|set| set.replicas));
     let up = pods.iter().filter(|pod| is_owned(pass, pod) && !is_down(pod)).count();
-    let available = pass.sets.sum(|set| set.available()).min(i32::try_from(up).unwrap_or(i32::MAX));
+    let available = pass.sets.sum(|set| set.available().min(set.replicas)).min(i32::try_from(up).unwrap_or(i32::MAX));
     available - (wanted - unavailable)
 }
 

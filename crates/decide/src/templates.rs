@@ -24,6 +24,15 @@ pub enum Trouble {
         /// Its name.
         name: String,
     },
+    /// What a template says can't be read: with what is left of it something else would be measured.
+    Broken {
+        /// It was looked for in the cluster.
+        cluster: bool,
+        /// Its name.
+        name: String,
+        /// The first field that can't be read, and why.
+        finding: String,
+    },
     /// They do not go together.
     Merge(String),
 }
@@ -32,6 +41,7 @@ impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Trouble::Missing { cluster, name } => write!(f, "{} '{name}' not found", kind(*cluster)),
+            Trouble::Broken { cluster, name, finding } => write!(f, "{} '{name}': {finding}", kind(*cluster)),
             Trouble::Merge(text) => f.write_str(text),
         }
     }
@@ -46,7 +56,7 @@ impl<'a> Library<'a> {
     /// The templates that are named and those that they name, each once.
     ///
     /// # Errors
-    /// One of them is not there.
+    /// One of them is not there, or can't be read.
     pub fn open(self, named: &[AnalysisTemplateRef]) -> Result<Vec<&'a AnalysisTemplate>, Trouble> {
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
@@ -59,6 +69,10 @@ impl<'a> Library<'a> {
             let from = if cluster { self.cluster } else { self.namespaced };
             let missing = || Trouble::Missing { cluster, name: reference.template_name.clone() };
             let template = from.get(&reference.template_name).ok_or_else(missing)?;
+            if let Some(finding) = template.findings.first() {
+                let (name, finding) = (reference.template_name.clone(), finding.to_string());
+                return Err(Trouble::Broken { cluster, name, finding });
+            }
             next.extend(template.spec.templates.iter().rev().cloned());
             found.push(template);
         }

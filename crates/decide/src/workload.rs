@@ -15,7 +15,9 @@ pub fn scale_down(pass: &mut Pass<'_>) {
     if reference.kind != "Deployment" || revision_of(&pass.rollout) != 1 || current == 0 {
         return;
     }
-    let healthy = pass.rollout.status.phase == "Healthy";
+    // The phase is that of the last look: pods may be lost since.
+    let available = pass.sets.sum(|set| set.available());
+    let healthy = pass.rollout.status.phase == "Healthy" && available >= pass.replicas();
     let target = match reference.scale_down.as_str() {
         "onsuccess" | "progressively" if healthy => Some(0),
         "progressively" => left_to_it(pass),

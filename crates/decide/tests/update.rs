@@ -1,6 +1,9 @@
 //! Image updates from the push to the verdict, in a tiny world: one Deployment, its updates, and perhaps a Rollout before it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cases;
+
+use cases::config;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -518,17 +521,8 @@ fn version(tag: &str) -> (u32, u32, u32) {
     (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap())
 }
 
-/// As many schedules as an edit can wait for; `PROPTEST_CASES` asks for more.
-fn config() -> ProptestConfig {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 100;
-    }
-    config
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(100))]
 
     /// Duplicate, reordered and replayed pushes, decided on old knowledge: versions only grow, each is written once, nothing that
     /// was rejected or rolled back comes again, and everything comes to rest.

@@ -61,7 +61,7 @@ fn said(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Missing { cluster: false, name } => format!("analysistemplates.argoproj.io {name:?} not found"),
         Trouble::Missing { cluster: true, name } => format!("clusteranalysistemplates.argoproj.io {name:?} not found"),
-        Trouble::Merge(text) => text.clone(),
+        Trouble::Broken { .. } | Trouble::Merge(_) => trouble.to_string(),
     }
 }
 

@@ -67,6 +67,9 @@ impl Checker<'_> {
                 let text = format!("{} '{name}' not found", kind(cluster));
                 return Some(wrong(name, text).hint("create the template, or correct its name"));
             }
+            Err(broken @ Trouble::Broken { .. }) => {
+                return Some(wrong(all, broken.to_string()).hint("correct the template"));
+            }
             Err(Trouble::Merge(text)) => return Some(wrong(all, text)),
         };
         let metrics = found.iter().flat_map(|template| &template.spec.metrics);

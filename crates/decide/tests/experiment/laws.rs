@@ -1,9 +1,9 @@
 //! The laws of the core over generated Experiments: random specs, random verdicts, people, crashes.
 
+use crate::cases::config;
 use crate::world::{World, set};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use serinus_decide::{Plan, Verdict, experiment::decide};
 use serinus_wire::analysis::Phase;
@@ -164,19 +164,8 @@ fn lawful_end(world: &mut World) -> Result<(), TestCaseError> {
     Err(TestCaseError::fail(format!("7: no end\n{}", world.plan().report)))
 }
 
-fn config() -> ProptestConfig {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 128;
-    }
-    if config.rng_seed == RngSeed::Random {
-        config.rng_seed = RngSeed::Fixed(20260101);
-    }
-    config
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(128))]
 
     #[test]
     fn every_experiment_obeys_the_laws(mut world in world(), life in proptest::collection::vec(happening(), 0..24)) {

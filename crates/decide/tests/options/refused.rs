@@ -38,6 +38,20 @@ fn a_plugin_that_is_not_built_in_is_named() {
     }
 }
 
+/// With what is left of it, something else would be measured.
+#[test]
+fn an_analysis_template_that_can_not_be_read_is_named_with_its_field() {
+    let metric = json!({"name": "m", "count": {"at": "once"}, "provider": {"web": {"url": "http://h/"}}});
+    let analysis = json!({"analysis": {"templates": [{"templateName": "checks"}]}});
+    let mut world = routed(json!({"steps": [{"setWeight": 40}, analysis]}));
+    world.add_template("checks", &json!({"metrics": [metric]}));
+    assert_only_status(&world);
+    world.run();
+    let message = &world.seen.rollout.status.message;
+    assert!(message.contains("AnalysisTemplate 'checks': spec.metrics[0].count: Invalid value"), "{message}");
+    assert!(message.ends_with("(correct the template)"), "{message}");
+}
+
 fn assert_only_status(world: &World) {
     for write in world.plan().writes() {
         assert!(write.target.kind == Kind::Rollout && matches!(write.op, Op::PatchStatus(_)), "{write:?}");

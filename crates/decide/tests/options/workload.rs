@@ -51,6 +51,25 @@ fn pods_that_are_lost_on_the_way_come_back_to_the_deployment() {
     assert_eq!(left(&world), 8, "2 of 10 pods are there");
 }
 
+/// The phase in the status is that of the last look.
+#[test]
+fn pods_that_are_lost_at_the_last_moment_keep_the_deployment() {
+    let mut world = behind("onsuccess");
+    let _ = world.rest();
+    world.settle_pods();
+    while world.phase() != "Healthy" {
+        let plan = world.plan();
+        assert!(world.apply(&plan, usize::MAX) > 0, "{}", plan.report);
+    }
+    resize(&mut world, 10);
+    world.settle_partly(&[0]);
+    let plan = world.plan();
+    world.apply(&plan, usize::MAX);
+    assert_eq!(left(&world), 10, "no pod of the Rollout is there");
+    world.run();
+    assert_eq!((world.phase(), left(&world)), ("Healthy", 0));
+}
+
 #[test]
 fn a_later_revision_leaves_the_deployment_alone() {
     for mode in ["onsuccess", "progressively"] {

@@ -5,16 +5,18 @@
 
 #[path = "../merge/mod.rs"]
 mod merge;
+mod nature;
 mod pods;
+mod writes;
 
 pub use merge::patched;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use serinus_decide::{Act, Guard, Kind, Op, Plan, Seen, Workload, Write, decide};
-use serinus_wire::analysis::Phase;
-use serinus_wire::k8s::{Endpoint, EndpointConditions, EndpointSlice, Ingress, ReplicaSet, Service, TargetRef};
-use serinus_wire::{AnalysisRun, Experiment, Rollout, k8s, keys};
+use serinus_decide::{Act, Plan, Seen, Workload, decide};
+use serinus_wire::analysis::{AnalysisTemplate, Phase};
+use serinus_wire::k8s::{Ingress, ReplicaSet, Service};
+use serinus_wire::{Rollout, k8s, keys};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything there is.
@@ -31,6 +33,8 @@ pub struct World {
     pub blind_weight: i32,
     /// How experiments end; absent: they go on.
     pub verdict: Option<Phase>,
+    /// How AnalysisRuns end; absent: they go on.
+    pub judgement: Option<Phase>,
     /// Hashes that the active Service has ever selected.
     pub once_active: BTreeSet<String>,
 }
@@ -65,6 +69,7 @@ impl World {
             pod_births: 0,
             blind_weight: 0,
             verdict: Some(Phase::Successful),
+            judgement: None,
             once_active: BTreeSet::new(),
         };
         for name in ["web-stable", "web-canary", "web-active", "web-preview", "web-ping", "web-pong"] {
@@ -97,6 +102,20 @@ impl World {
         self
     }
 
+    /// What stands behind the `workloadRef`.
+    pub fn workload(&mut self) -> Option<&mut k8s::Workload> {
+        match &mut self.seen.workload {
+            Workload::Found(workload) => Some(workload),
+            Workload::NotReferenced | Workload::Unsupported | Workload::Missing => None,
+        }
+    }
+
+    /// Somebody writes an AnalysisTemplate.
+    pub fn add_template(&mut self, name: &str, spec: &Value) {
+        let object = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec});
+        self.seen.templates.insert(name.to_string(), AnalysisTemplate::read(&object).unwrap());
+    }
+
     fn bump(&mut self) -> String {
         self.version += 1;
         self.version.to_string()
@@ -124,117 +143,6 @@ impl World {
             }
         }
         done
-    }
-
-    fn write(&mut self, write: &Write) {
-        let name = &write.target.name;
-        let weight_before = self.canary_weight();
-        match &write.guard {
-            Guard::Absent => assert!(matches!(write.op, Op::Create(_)), "only creations expect absence: {write:?}"),
-            Guard::Is { uid, resource_version } => {
-                assert!(!uid.is_empty() && !resource_version.is_empty(), "{write:?}")
-            }
-        }
-        let version = self.bump();
-        match (write.target.kind, &write.op) {
-            (Kind::ReplicaSet, Op::Create(object)) => {
-                self.births += 1;
-                assert!(!self.seen.replica_sets.iter().any(|set| &set.metadata.name == name), "{name} exists");
-                let mut set: ReplicaSet = serde_json::from_value(object.clone()).unwrap();
-                set.metadata.uid = format!("uid-rs-{}", self.births);
-                set.metadata.resource_version = version;
-                set.metadata.generation = 1;
-                set.metadata.creation_timestamp = Some(serinus_wire::Time::whole_seconds(
-                    self.now.checked_add(SignedDuration::from_millis(i64::try_from(self.births).unwrap())).unwrap(),
-                ));
-                self.seen.replica_sets.push(set);
-            }
-            (Kind::ReplicaSet, Op::Delete) => self.seen.replica_sets.retain(|set| &set.metadata.name != name),
-            (Kind::ReplicaSet, Op::Patch(patch)) => {
-                let set = self.seen.replica_sets.iter_mut().find(|set| &set.metadata.name == name).unwrap();
-                *set = patched(set, patch);
-                set.metadata.resource_version = version;
-                if patch.get("spec").is_some() {
-                    set.metadata.generation += 1;
-                }
-            }
-            (Kind::Rollout, Op::Patch(patch)) => self.edit_rollout(patch, false),
-            (Kind::Rollout, Op::PatchStatus(patch)) => self.edit_rollout(patch, true),
-            (Kind::Service, Op::Patch(patch)) => {
-                let service = self.seen.services.get_mut(name).unwrap();
-                if name == "web-active" {
-                    self.once_active.extend(service.spec.selector.get(keys::HASH).cloned());
-                }
-                *service = patched(service, patch);
-                service.metadata.resource_version = version;
-            }
-            (Kind::Ingress, Op::Create(object)) => {
-                let mut ingress: Ingress = serde_json::from_value(object.clone()).unwrap();
-                ingress.metadata.uid = format!("uid-{name}");
-                ingress.metadata.resource_version = version;
-                assert!(self.seen.ingresses.insert(name.clone(), ingress).is_none());
-            }
-            (Kind::Ingress, Op::Patch(patch)) => {
-                let ingress = self.seen.ingresses.get_mut(name).unwrap();
-                *ingress = patched(ingress, patch);
-                ingress.metadata.resource_version = version;
-            }
-            (Kind::Deployment, Op::Patch(patch)) => {
-                let Workload::Found(workload) = &mut self.seen.workload else { panic!("no such workload: {write:?}") };
-                **workload = patched(&**workload, patch);
-                workload.metadata.resource_version = version;
-                workload.metadata.generation += 1;
-            }
-            (Kind::Pod, Op::Patch(patch)) => {
-                let pod = self.pods.iter_mut().find(|pod| &pod.metadata.name == name).unwrap();
-                *pod = patched(pod, patch);
-                pod.metadata.resource_version = version;
-            }
-            (Kind::AnalysisRun, Op::Create(object)) => {
-                assert!(!self.seen.runs.iter().any(|run| &run.metadata.name == name), "{name} exists");
-                let mut run = AnalysisRun::read(object).unwrap();
-                run.metadata.uid = format!("uid-{name}");
-                run.metadata.resource_version = version;
-                run.metadata.creation_timestamp = Some(serinus_wire::Time::whole_seconds(self.now));
-                self.seen.runs.push(run);
-            }
-            (Kind::AnalysisRun, Op::Delete) => self.seen.runs.retain(|run| &run.metadata.name != name),
-            (Kind::AnalysisRun, Op::Patch(patch)) => {
-                let run = self.seen.runs.iter_mut().find(|run| &run.metadata.name == name).unwrap();
-                *run = patched(run, patch);
-                run.metadata.resource_version = version;
-            }
-            (Kind::Experiment, Op::Create(object)) => {
-                assert!(!self.seen.experiments.iter().any(|it| &it.metadata.name == name), "{name} exists");
-                let mut experiment = Experiment::read(object).unwrap();
-                experiment.metadata.uid = format!("uid-{name}");
-                experiment.metadata.resource_version = version;
-                experiment.metadata.creation_timestamp = Some(serinus_wire::Time::whole_seconds(self.now));
-                self.seen.experiments.push(experiment);
-            }
-            (Kind::Experiment, Op::Delete) => self.seen.experiments.retain(|it| &it.metadata.name != name),
-            (Kind::Experiment, Op::Patch(patch)) => {
-                let experiment = self.seen.experiments.iter_mut().find(|it| &it.metadata.name == name).unwrap();
-                *experiment = patched(experiment, patch);
-                experiment.metadata.resource_version = version;
-            }
-            other => panic!("unexpected write {other:?}"),
-        }
-        self.check_weight(weight_before);
-    }
-
-    /// Weight for a Service without a ready endpoint would lose requests.
-    fn check_weight(&mut self, before: i32) {
-        let weight = self.canary_weight();
-        let reachable = |service: &str| {
-            self.seen.endpoints.get(service).is_some_and(|slices| {
-                slices.iter().flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.conditions.ready == Some(true))
-            })
-        };
-        let (canary, stable) = (reachable("web-canary"), reachable("web-stable"));
-        if (weight > before && !canary) || (weight < before && !stable && canary) {
-            self.blind_weight = self.blind_weight.max(weight.max(before));
-        }
     }
 
     pub fn canary_weight(&self) -> i32 {
@@ -270,72 +178,6 @@ impl World {
         rollout.findings = if status { findings } else { Vec::new() };
         rollout.metadata.resource_version = version;
         rollout.metadata.generation = if !status && rollout.spec != before { generation + 1 } else { generation };
-    }
-
-    /// ReplicaSets reach their size, pods become ready, endpoints follow the selectors.
-    pub fn settle_pods(&mut self) {
-        for set in &mut self.seen.replica_sets {
-            let wanted = set.spec.replicas.unwrap_or(1);
-            set.status.replicas = wanted;
-            set.status.ready_replicas = wanted;
-            set.status.available_replicas = wanted;
-            set.status.observed_generation = set.metadata.generation;
-        }
-        self.follow_sizes();
-        self.endpoints();
-        self.settle_experiments();
-    }
-
-    /// Experiments that are to end are successful; the others come to the verdict.
-    fn settle_experiments(&mut self) {
-        for experiment in &mut self.seen.experiments {
-            let over = experiment.status.phase.is_some_and(Phase::is_completed);
-            let next = if experiment.spec.terminate { Some(Phase::Successful) } else { self.verdict };
-            if let Some(phase) = next.filter(|_| !over) {
-                experiment.status.phase = Some(phase);
-                experiment.status.message = if phase == Phase::Failed { "it is broken".into() } else { String::new() };
-            } else if !over {
-                experiment.status.phase = Some(Phase::Running);
-            }
-        }
-    }
-
-    /// As `settle_pods`, but only a part of the pods of each set is available.
-    pub fn settle_partly(&mut self, parts: &[u8]) {
-        for (index, set) in self.seen.replica_sets.iter_mut().enumerate() {
-            let wanted = set.spec.replicas.unwrap_or(1);
-            let part = i32::from(parts.get(index % parts.len().max(1)).copied().unwrap_or(4) % 5);
-            set.status.replicas = wanted;
-            set.status.ready_replicas = wanted * part / 4;
-            set.status.available_replicas = wanted * part / 4;
-            set.status.observed_generation = set.metadata.generation;
-        }
-        self.follow_sizes();
-        self.endpoints();
-    }
-
-    fn endpoints(&mut self) {
-        for (name, service) in &self.seen.services {
-            let selected = service.spec.selector.get(keys::HASH);
-            let endpoints = self
-                .seen
-                .replica_sets
-                .iter()
-                .filter(|set| selected.is_none_or(|hash| set.metadata.labels.get(keys::HASH) == Some(hash)))
-                .flat_map(|set| {
-                    (0..set.status.available_replicas).map(|pod| Endpoint {
-                        addresses: vec![],
-                        conditions: EndpointConditions { ready: Some(true), ..Default::default() },
-                        target_ref: Some(TargetRef {
-                            kind: "Pod".into(),
-                            name: format!("{}-{pod:05}", set.metadata.name),
-                        }),
-                    })
-                })
-                .collect();
-            let slice = EndpointSlice { endpoints, ..Default::default() };
-            self.seen.endpoints.insert(name.clone(), vec![slice]);
-        }
     }
 
     /// Decides and applies until nothing is left to write; panics when that does not end.

@@ -1,8 +1,10 @@
 //! Pods of the world: born from the template of their set, kept as long as the set is as large.
 
 use super::World;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use serinus_decide::{Seen, needs_pods};
+use serinus_wire::Time;
 use serinus_wire::k8s::{Pod, ReplicaSet};
 use std::collections::BTreeMap;
 
@@ -25,7 +27,7 @@ impl World {
             let own = self.pods.iter().filter(|pod| owns(set, pod)).count();
             for _ in own..wanted {
                 self.pod_births += 1;
-                self.pods.push(born(set, self.pod_births));
+                self.pods.push(born(set, self.pod_births, self.now));
             }
             let mut kept = 0;
             self.pods.retain(|pod| {
@@ -33,6 +35,18 @@ impl World {
                 !owns(set, pod) || kept <= wanted
             });
         }
+    }
+
+    /// A pod goes, and its set knows at once.
+    pub(super) fn evict(&mut self, name: &str) {
+        let at = self.pods.iter().position(|pod| pod.metadata.name == name).unwrap();
+        let pod = self.pods.remove(at);
+        let set = self.seen.replica_sets.iter_mut().find(|set| owns(set, &pod)).unwrap();
+        let status = &mut set.status;
+        status.replicas -= 1;
+        status.ready_replicas = (status.ready_replicas - 1).max(0);
+        status.available_replicas = (status.available_replicas - 1).max(0);
+        self.endpoints();
     }
 
     /// Labels and annotations of the pods of each image, without those that every pod has.
@@ -57,12 +71,12 @@ fn owns(set: &ReplicaSet, pod: &Pod) -> bool {
     pod.metadata.controller().is_some_and(|owner| owner.uid == set.metadata.uid)
 }
 
-fn born(set: &ReplicaSet, number: u64) -> Pod {
+fn born(set: &ReplicaSet, number: u64, now: Timestamp) -> Pod {
     let of_template =
         |key: &str| set.spec.template.pointer(&format!("/metadata/{key}")).cloned().unwrap_or(Value::Null);
     serde_json::from_value(json!({"metadata": {
         "name": format!("{}-{number:05}", set.metadata.name), "namespace": "shop", "uid": format!("uid-pod-{number}"),
-        "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z",
+        "resourceVersion": "1", "creationTimestamp": Time::whole_seconds(now),
         "labels": of_template("labels"), "annotations": of_template("annotations"),
         "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": set.metadata.name,
             "uid": set.metadata.uid, "controller": true}],
