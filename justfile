@@ -51,11 +51,16 @@ takeover *words:
 
 # many seeds of bad weather between the controller and the API: just faults 1000
 faults seeds="1000":
-    FAULT_SEEDS={{seeds}} cargo test -p serinus-cluster --test faults -- --ignored --nocapture
+    FAULT_SEEDS={{seeds}} cargo test --profile hunt -p serinus-cluster --test faults -- --nocapture
 
 # a crash at every write of every scenario, or of those with a word in their title: just crash nginx/
 crash word="1":
-    CRASH_ALL={{word}} cargo test -p serinus-cluster --test scenarios -- --ignored --nocapture
+    CRASH_ALL={{word}} cargo test --profile hunt -p serinus-cluster --test scenarios -- --ignored --nocapture
+
+# random objects of all five kinds, so many valid and so many broken of each, to a decision; and 500 beside a controller
+manifests count="10000":
+    MANIFESTS={{count}} cargo test --profile hunt -p serinus-decide --test manifests -- --nocapture
+    MANIFESTS_LIVE=500 cargo test --profile hunt -p serinus-cluster --test manifests -- --nocapture
 
 # the figures that the project promises: build, edit, sandbox, controller
 figures *names:

@@ -58,13 +58,17 @@ impl Drop for World {
 
 impl World {
     pub async fn new() -> World {
+        use serinus_wire::crd;
+        let analysis = [crd::analysis_run(), crd::analysis_template(), crd::cluster_analysis_template()];
+        World::with([rollout_crd()].into_iter().chain(analysis).chain([crd::experiment()])).await
+    }
+
+    /// A world with these definitions.
+    pub async fn with(definitions: impl IntoIterator<Item = Value>) -> World {
         let clock = Arc::new(TokioClock::starting_at("2026-01-01T00:00:00Z".parse().unwrap()));
         let time = clock.clone();
         let world = World::around(Model::new(move || serinus_cluster::Clock::now(&*time)), clock);
-        world.create_wide(&CRD, rollout_crd()).await;
-        use serinus_wire::crd;
-        let analysis = [crd::analysis_run(), crd::analysis_template(), crd::cluster_analysis_template()];
-        for definition in analysis.into_iter().chain([crd::experiment()]) {
+        for definition in definitions {
             world.create_wide(&CRD, definition).await;
         }
         world.create_wide(&NAMESPACE, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}})).await;
