@@ -6,6 +6,7 @@ use crate::scenario::{Act, Scenario};
 mod analysis;
 mod bluegreen;
 mod canary;
+mod experiment;
 mod spec;
 
 /// An event in words that both share; nothing when only one controller is meant to tell it, or when its count is chance.
@@ -31,7 +32,7 @@ pub fn reason(scenario: &Scenario, act: usize, difference: &Difference) -> Optio
 }
 
 fn rules() -> impl Iterator<Item = &'static Rule> {
-    [canary::RULES, bluegreen::RULES, analysis::RULES, spec::RULES].into_iter().flatten()
+    [canary::RULES, bluegreen::RULES, analysis::RULES, experiment::RULES, spec::RULES].into_iter().flatten()
 }
 
 /// Whether a title is as a pattern says, in which `*` stands for any text.
@@ -145,6 +146,8 @@ mod tests {
         let message = "Rollout R status message";
         let phase = "course of AnalysisRun R-<2.0.0>-2-1 phase";
         let switched = "course of Rollout R active";
+        let over = "Warning AnalysisRunError: Analysis Completed. Result: Error";
+        let verdict = "Experiment R-<2.0.0>-2-1 status phase";
         for (title, act, part, argo, ours, listed) in [
             ("invalid/basic/weight 101/first", 0, message, "it is wrong", "it is wrong (mend it)", true),
             ("invalid/basic/weight 101/first", 0, message, "it is wrong", "it is bad (mend it)", false),
@@ -155,6 +158,13 @@ mod tests {
             ("bluegreen/manual/waiting/abort,undo", 3, switched, "<1.0.0> → <2.0.0>", "", false),
             ("bluegreen/no delay/waiting/promote", 2, "ReplicaSet R-<1.0.0> size", "4", "0", true),
             ("bluegreen/delay 15/waiting/promote", 2, "ReplicaSet R-<1.0.0> size", "4", "0", false),
+            ("alone/run/invalid/interval", 1, "events of R-run", over, "-", true),
+            ("alone/run/hasty/error", 2, "events of R-run", over, "-", false),
+            ("experiment/basic/lasting/abort", 2, verdict, "Running", "Successful", true),
+            ("experiment/basic/lasting/abort", 2, verdict, "Running", "Failed", false),
+            ("experiment/basic/endless/abort", 2, verdict, "Running", "Successful", false),
+            ("alone/experiment/argued", 2, "AnalysisRun R-trial-verdict.1", "{}", "-", true),
+            ("alone/experiment/argued", 2, "AnalysisRun R-trial-verdict", "{}", "-", false),
         ] {
             let difference = Difference { part: part.into(), argo: argo.into(), ours: ours.into() };
             assert_eq!(reason(of(title), act, &difference).is_some(), listed, "{title}: {difference:?}");

@@ -229,6 +229,12 @@ pub fn comes_to_an_end(experiment: &Value) -> bool {
     waits_for_pods || !experiment["spec"]["duration"].is_null()
 }
 
+/// JSON without its empty objects.
+pub fn without_nothing(mut value: Value) -> Value {
+    sayings(&mut value);
+    value
+}
+
 /// Empty objects say nothing: whoever writes all its fields writes them, too.
 fn sayings(value: &mut Value) {
     match value {

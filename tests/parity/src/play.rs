@@ -22,8 +22,8 @@ const LAGS: u32 = 6;
 const QUIET: Duration = Duration::from_secs(3);
 /// The same while something is still on its way: the Rollout says that it progresses, or pods are missing.
 const STUCK: Duration = Duration::from_secs(8);
-/// The same while pods are missing that will come: a machine that is busy makes them late.
-const LATE: Duration = Duration::from_secs(30);
+/// The same while pods are missing that will come, which a busy machine makes late, or while those of an Experiment that is over wait for their end.
+const LATE: Duration = Duration::from_secs(35);
 /// Longest wait for quiet. Delays before old pods go are 30 s.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -213,10 +213,17 @@ impl Side {
         .await
     }
 
-    /// Whether a ReplicaSet whose pods have nodes to run on waits for some of them.
+    /// Whether a ReplicaSet whose pods have nodes to run on waits for some of them, or one of an Experiment for its deadline. Meanwhile the Argo
+    /// controller writes the Experiment again and again, and so never rests.
     fn late(&self, name: &str) -> bool {
         let sets = self.record.present(name, Kind::ReplicaSet);
-        sets.iter().any(|(_, set)| set["schedulable"] == true && !filled(set))
+        let lingers = |set: &Value| {
+            let annotations = &set["annotations"];
+            !annotations["experiment.argoproj.io/name"].is_null()
+                && !annotations["scale-down-deadline"].is_null()
+                && set["size"] != 0
+        };
+        sets.iter().any(|(_, set)| (set["schedulable"] == true && !filled(set)) || lingers(set))
     }
 
     /// Whether every ReplicaSet has the pods that it wants, and no run or Experiment is under way that will end by itself.

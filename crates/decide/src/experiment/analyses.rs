@@ -188,6 +188,6 @@ fn terminate(look: &mut Look<'_>) {
         let analysis = noted.map_or(name.clone(), |noted| noted.name.clone());
         look.note(NoteType::Normal, "AnalysisRunTerminating", format!("Terminating {analysis} ({name})"));
         look.report("analysis", Verdict::Acts, format!("run {name} is no longer needed: terminated"));
-        look.write(Kind::AnalysisRun, &run.metadata, Op::Patch(json!({"spec": {"terminate": true}})));
+        look.write_first(Kind::AnalysisRun, &run.metadata, Op::Patch(json!({"spec": {"terminate": true}})));
     }
 }

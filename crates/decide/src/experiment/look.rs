@@ -108,9 +108,18 @@ impl<'a> Look<'a> {
 
     /// Adds a write to an object that was seen.
     pub fn write(&mut self, kind: Kind, meta: &ObjectMeta, op: Op) {
+        self.plan.acts.push(Act::Write(self.guarded(kind, meta, op)));
+    }
+    /// Adds a write that goes before everything that is told: a run that measures is written all the time, so that a conflict is likely, and the next
+    /// look would tell it all again.
+    pub fn write_first(&mut self, kind: Kind, meta: &ObjectMeta, op: Op) {
+        let told = self.plan.acts.iter().position(|act| !matches!(act, Act::Write(_)));
+        let write = Act::Write(self.guarded(kind, meta, op));
+        self.plan.acts.insert(told.unwrap_or(self.plan.acts.len()), write);
+    }
+    fn guarded(&self, kind: Kind, meta: &ObjectMeta, op: Op) -> Write {
         let guard = Guard::Is { uid: meta.uid.clone(), resource_version: meta.resource_version.clone() };
-        let target = self.target(kind, &meta.name);
-        self.plan.acts.push(Act::Write(Write { target, guard, op }));
+        Write { target: self.target(kind, &meta.name), guard, op }
     }
     /// Adds the creation of an object that must not exist; the Experiment becomes its owner.
     pub fn create(&mut self, kind: Kind, name: &str, mut object: Value) {

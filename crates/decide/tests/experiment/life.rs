@@ -2,6 +2,7 @@
 
 use crate::world::{World, set};
 use serde_json::{Value, json};
+use serinus_decide::{Act, Kind};
 use serinus_wire::analysis::Phase::{self, Error, Failed, Inconclusive, Running, Successful};
 
 fn analysis(name: &str, required: bool) -> Value {
@@ -158,6 +159,19 @@ fn a_person_ends_it_at_any_time() {
         assert!(world.seen.runs.iter().all(|run| run.spec.terminate), "its runs end too");
         assert!(world.sizes().iter().all(|(_, size)| *size == 0));
     }
+}
+
+/// A run that measures is written all the time: the write that ends it often meets a conflict, and what was told before is told again.
+#[test]
+fn nothing_is_told_before_its_runs_are_ended() {
+    let mut world = World::new(json!({"templates": [set("a")], "analyses": [analysis("x", true)]}));
+    world.after(5);
+    world.edit(&json!({"spec": {"terminate": true}}));
+    let plan = world.plan();
+    let told = plan.acts.iter().position(|act| !matches!(act, Act::Write(_)));
+    let ended =
+        plan.acts.iter().position(|act| matches!(act, Act::Write(write) if write.target.kind == Kind::AnalysisRun));
+    assert!(ended.is_some() && ended < told, "{:?}", plan.acts);
 }
 
 #[test]

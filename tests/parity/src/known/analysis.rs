@@ -4,9 +4,39 @@ use super::{Rule, Seen};
 
 /// All of them.
 pub const RULES: &[Rule] = &[
-    Rule { row: "AnalysisRun: its first measurement is under way", plays: &["analysis/*"], holds: running_first },
-    Rule { row: "AnalysisRun: a Job that fails", plays: &["analysis/*/bad-job*/fail"], holds: job_message },
+    Rule {
+        row: "AnalysisRun: its first measurement is under way",
+        plays: &["analysis/*", "alone/*", "experiment/*"],
+        holds: running_first,
+    },
+    Rule {
+        row: "AnalysisRun: a Job that fails",
+        plays: &[
+            "analysis/*/bad-job*/fail",
+            "experiment/*/required bad-job/fail",
+            "alone/*/required bad-job/fail",
+            "alone/run/job/fail",
+        ],
+        holds: job_message,
+    },
     Rule { row: "a run fails or can't tell", plays: &["analysis/background/*/fail"], holds: over_before },
+    Rule {
+        row: "AnalysisRun: an invalid spec",
+        plays: &["alone/run/invalid/*", "alone/run/argued by *", "alone/run/secret/missing*"],
+        holds: told_what_is_wrong,
+    },
+    Rule {
+        row: "AnalysisRun: a Secret that is not there, or lacks a key",
+        plays: &["alone/run/secret/missing*"],
+        holds: |seen| {
+            seen.part() == "AnalysisRun R-run status message" && seen.difference.ours.contains(" in secret 'R-")
+        },
+    },
+    Rule {
+        row: "AnalysisRun: a condition that can't be evaluated",
+        plays: &["alone/run/conditions/nonsense", "alone/run/conditions/of another type"],
+        holds: not_evaluated,
+    },
     Rule {
         row: "AnalysisRun: several metrics",
         plays: &["analysis/step/*/dry/fail", "analysis/step/*/both/*", "analysis/step/*/slow-job/fail"],
@@ -32,6 +62,19 @@ fn over_before(seen: &Seen<'_>) -> bool {
     let scaled =
         ["ScalingReplicaSet: Scaled up ReplicaSet R-<2.0.0>", "ScalingReplicaSet: Scaled down ReplicaSet R-<2.0.0>"];
     (course && seen.difference.ours.is_empty()) || (seen.difference.ours == "-" && seen.tells(&scaled))
+}
+
+fn told_what_is_wrong(seen: &Seen<'_>) -> bool {
+    const OVER: &str = "Warning AnalysisRunError: Analysis Completed. Result: Error";
+    let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
+    let told = (argo == OVER && ours == "-") || (argo == "-" && ours.starts_with("Warning AnalysisRunError: "));
+    seen.part() == "events of R-run" && told
+}
+
+fn not_evaluated(seen: &Seen<'_>) -> bool {
+    seen.part() == "AnalysisRun R-run status metricResults"
+        && seen.difference.ours.contains("failed to evaluate success condition")
+        && seen.difference.argo.contains("\"phase\":\"Error\"")
 }
 
 fn side_by_side(seen: &Seen<'_>) -> bool {

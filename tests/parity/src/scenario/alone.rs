@@ -140,7 +140,7 @@ fn fields() -> Vec<Scenario> {
     let mut told = required("once");
     told["analysisRunMetadata"] = json!({"labels": {"of": "experiment"}, "annotations": {"told": "run"}});
     let mut kept = required("thrice");
-    kept["measurementRetention"] = json!([{"metricName": "*", "limit": 2}]);
+    kept["measurementRetention"] = json!([{"metricName": "thrice", "limit": 2}]);
     [
         ("three pods each", for_a_while(sets(json!({"replicas": 3})))),
         ("no pods", for_a_while(sets(json!({"replicas": 0})))),
@@ -150,7 +150,6 @@ fn fields() -> Vec<Scenario> {
         ("service of another", for_a_while(one(json!({"service": {"name": "$R-stable"}})))),
         ("one set", for_a_while(one(json!({})))),
         ("one name twice", for_a_while(twice)),
-        ("no selector", for_a_while(one(json!({"selector": null})))),
         ("empty selector", for_a_while(one(json!({"selector": {}})))),
         ("selector of another", for_a_while(one(json!({"selector": {"matchLabels": {"app": "other"}}})))),
         ("deadline before ready", {
