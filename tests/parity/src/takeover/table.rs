@@ -46,7 +46,9 @@ impl Display for Table {
         }
         let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for row in &self.rows {
-            row.meant.iter().for_each(|reason| drop(reasons.entry(reason).or_default().insert(&row.title)));
+            for reason in &row.meant {
+                reasons.entry(reason).or_default().insert(&row.title);
+            }
         }
         for (reason, states) in reasons {
             let states: Vec<&str> = states.into_iter().collect();
