@@ -55,7 +55,7 @@ faults seeds="1000":
 
 # a crash at every write of every scenario, or of those with a word in their title: just crash nginx/
 crash word="1":
-    CRASH_ALL={{word}} cargo test --profile hunt -p serinus-cluster --test scenarios -- --ignored --nocapture
+    CRASH_ALL={{word}} cargo test --profile hunt -p serinus-cluster --test scenarios -- --nocapture
 
 # random objects of all five kinds, so many valid and so many broken of each, to a decision; and 500 beside a controller
 manifests count="10000":
