@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use serinus_cluster::Decide;
 use serinus_decide::{Plan, Seen, decide};
+use serinus_model::Pretend;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::{INGRESS, NS, ROLLOUT, SERVICE, Tap, World, number, text};
@@ -64,8 +65,12 @@ fn counted(written: &[String]) -> BTreeMap<String, usize> {
 }
 
 /// What one update writes, and the ReplicaSets and the Rollout's status at its end.
-async fn update(decide: Decide) -> (BTreeMap<String, usize>, Value) {
+/// `pace`: from the node to running, and from there to ready.
+async fn update(decide: Decide, pace: Duration) -> (BTreeMap<String, usize>, Value) {
     let world = World::new().await;
+    let mut pods = Pretend::default();
+    (pods.start, pods.ready) = (pace, pace);
+    world.model.set_pod_runner(pods);
     apply(&world).await;
     let tap = Tap::default();
     let running = world.start(decide, &tap);
@@ -89,13 +94,18 @@ fn at_once(seen: &Seen, now: Timestamp) -> Plan {
     decide(&Seen { held_since: Some(Timestamp::UNIX_EPOCH), ..seen.clone() }, now)
 }
 
+/// The figures of `docs/figures.md`.
 #[tokio::test(start_paused = true)]
 async fn an_update_writes_what_it_must_and_counts_in_passing() {
-    let (written, status) = update(decide).await;
-    let (written_at_once, status_at_once) = update(at_once).await;
-    println!("{written:?}\nat once: {written_at_once:?}");
-    assert_eq!(status, status_at_once);
-    let wanted = [("ingresses", 4), ("replicasets", 5), ("rollouts", 1), ("services", 2), ("status of rollouts", 14)];
-    assert_eq!(written, wanted.map(|(what, count)| (what.to_string(), count)).into());
-    assert!(written_at_once["status of rollouts"] > 14);
+    for (pace, statuses) in [(100, 12), (1_000, 14)] {
+        let pace = Duration::from_millis(pace);
+        let (written, status) = update(decide, pace).await;
+        let (written_at_once, status_at_once) = update(at_once, pace).await;
+        println!("{pace:?}: {written:?}; at once: {written_at_once:?}");
+        assert_eq!(status, status_at_once, "{pace:?}");
+        let wanted =
+            [("ingresses", 4), ("replicasets", 5), ("rollouts", 1), ("services", 2), ("status of rollouts", statuses)];
+        assert_eq!(written, wanted.map(|(what, count)| (what.to_string(), count)).into(), "{pace:?}");
+        assert!(written_at_once["status of rollouts"] > statuses, "{pace:?}: {written_at_once:?}");
+    }
 }
