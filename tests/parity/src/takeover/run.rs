@@ -264,7 +264,7 @@ fn judge(direction: Direction, states: &[State], rows: &Rows, twins: &Rows) -> T
     for (n, (state, name)) in states.iter().zip((0..).map(name)).enumerate() {
         let mut row = Row { title: format!("{} (s{n})", state.title), ..Row::default() };
         match (rows.get(&name), twins.get(&name)) {
-            (Some(Ok(taken)), Some(Ok(twin))) => compare(&mut row, &state.title, taken, twin),
+            (Some(Ok(taken)), Some(Ok(twin))) => compare(&mut row, state.title, taken, twin),
             (Some(Err(fault)), _) => row.faults.push(fault.clone()),
             (_, Some(Err(fault))) => row.faults.push(format!("the twin: {fault}")),
             (None, _) | (_, None) => row.faults.push("it was not played".to_owned()),
