@@ -9,6 +9,8 @@ use serinus_cluster::update::{IMAGE_UPDATE, Outcome, Updates};
 use serinus_decide::update::Event;
 use serinus_wire::Time;
 use serinus_wire::image_update::{Decision, Phase, Vote};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use support::seed::{self, STABLE, is_healthy};
 use support::{CRD, DEPLOYMENT, NS, REPLICA_SET, ROLLOUT, Running, Tap, World, text};
@@ -222,5 +224,53 @@ async fn a_definition_that_is_missing_is_asked_for_ever_more_seldom_and_found_on
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!((found, asked()), (of_an_hour + 1, of_an_hour + 1), "found, and watched from then on");
     assert!(updates.is_ready());
+    running.stop().await;
+}
+
+/// Thousands of writes at once would take as many connections.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pushes_is_written_in_turn() {
+    const WORKLOADS: usize = 200;
+    let world = World::new().await;
+    world.create_wide(&CRD, serinus_wire::crd::image_update()).await;
+    for n in 0..WORKLOADS {
+        let labels = json!({"app": format!("web-{n}")});
+        let pods = json!({"containers": [{"name": "app", "image": format!("r.io/web-{n}:1.0.0")}]});
+        let annotations = json!({"keel.sh/policy": "all", "keel.sh/approvals": "1"});
+        let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": format!("web-{n}"), "namespace": NS, "annotations": annotations},
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pods}}});
+        world.create(&DEPLOYMENT, deployment).await;
+    }
+    let (flying, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (service, now, peak) = (world.model.service(), flying.clone(), most.clone());
+    let slow = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (mut service, now, peak) = (service.clone(), now.clone(), peak.clone());
+        async move {
+            let writes = request.method() == http::Method::POST && request.uri().path().ends_with("/imageupdates");
+            if writes {
+                peak.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                now.fetch_sub(1, Ordering::Relaxed);
+            }
+            tower::Service::call(&mut service, request).await
+        }
+    });
+    let updates = Updates::default();
+    let handle = updates.clone();
+    let running = world.start_over(serinus_decide::decide, slow, |options| options.updates = Some(handle));
+    while updates.workloads().len() < WORKLOADS {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Each is told twice, all of them at once.
+    let pushes = (0..2 * WORKLOADS).map(|n| {
+        let event = Event::new(&format!("r.io/web-{}:1.1.0", n / 2), None, "native", "").unwrap();
+        let updates = updates.clone();
+        async move { updates.push(&event).await.unwrap().len() }
+    });
+    assert_eq!(futures::future::join_all(pushes).await.iter().sum::<usize>(), 2 * WORKLOADS);
+    assert_eq!(world.list(&IMAGE_UPDATE).await.len(), WORKLOADS, "each is in the cluster, once");
+    let most = most.load(Ordering::Relaxed);
+    assert!((2..=32).contains(&most), "{most} were written at the same time");
     running.stop().await;
 }

@@ -35,6 +35,7 @@ use serinus_wire::image_update::ImageUpdateSpec;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use watches::{Subject, UpdateCaches, Waker};
 
@@ -42,6 +43,9 @@ use watches::{Subject, UpdateCaches, Waker};
 const AT_ONCE: usize = 10;
 /// Tries of one write that others are in the way of.
 const TRIES: usize = 8;
+/// Proposals that are written at the same time. Each takes a connection of its own, and thousands of handshakes would be
+/// slower than thousands of requests in turn.
+const WRITES: usize = 32;
 
 /// `serinus.dev/v1alpha1` ImageUpdate.
 pub const IMAGE_UPDATE: Resource =
@@ -62,6 +66,7 @@ struct Live {
     cluster: Cluster,
     caches: UpdateCaches,
     clock: Arc<dyn Clock>,
+    writes: Semaphore,
 }
 
 /// What a push meant for one workload.
@@ -104,7 +109,7 @@ impl Updates {
 
     pub(crate) fn go_live(&self, client: Client, caches: UpdateCaches, clock: Arc<dyn Clock>) {
         let cluster = Cluster::of(client);
-        let _ = self.0.live.set(Live { cluster, caches, clock });
+        let _ = self.0.live.set(Live { cluster, caches, clock, writes: Semaphore::new(WRITES) });
     }
 
     fn live(&self) -> Result<&Live, Error> {
@@ -171,8 +176,14 @@ impl Updates {
     async fn propose(&self, live: &Live, event: &Event, tracked: Tracked) -> Result<Told, Error> {
         let namespace = tracked.metadata.namespace.clone();
         let mut known = live.caches.of_workload(&namespace, &workload_name(&tracked));
+        let mut turn = None;
         for _ in 0..TRIES {
             match propose(event, &tracked, &known, self.0.habits, live.clock.now()) {
+                // Others may have written it while this one waited.
+                Answer::Propose(_) if turn.is_none() => {
+                    turn = live.writes.acquire().await.ok();
+                    known = live.caches.of_workload(&namespace, &workload_name(&tracked));
+                }
                 Answer::Propose(update) => {
                     match live.cluster.create(&IMAGE_UPDATE, &namespace, &object(&update)).await {
                         Ok(_) => return Ok(told(&tracked, Answer::Propose(update))),
