@@ -99,9 +99,12 @@ impl<S: Clone + Eq + Hash> Queue<S> {
     }
 }
 
+/// The name of an object, shared by all that hold it.
+pub(crate) type Named<K> = Arc<ObjectRef<Lens<K>>>;
+
 /// Passes over the objects of one kind as `queued` asks for them, until the stop and the end of those that run. Begins with all.
 pub(crate) async fn work<K: Watched, P, F>(
-    reconcile: fn(Arc<ObjectRef<Lens<K>>>, Arc<P>) -> F,
+    reconcile: fn(Named<K>, Arc<P>) -> F,
     cache: Cache<K>,
     pass: Arc<P>,
     threads: u16,
