@@ -190,6 +190,10 @@ fn pods(pass: &mut Pass<'_>, index: usize) {
         let before = noted(&set.annotations, EPHEMERAL_BEFORE);
         let own = |pod: &&Pod| pod.metadata.controller().is_some_and(|owner| owner.uid == seen.metadata.uid);
         for pod in pods.iter().filter(own).filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+            // It is on its way out: a patch would meet a pod that has moved on.
+            if pass.evicts(&pod.metadata) {
+                continue;
+            }
             let changes = differences(&pod.metadata, &seen.spec.template, &before, &wanted);
             if !changes.is_empty() {
                 pass.write(Kind::Pod, &pod.metadata, Op::Patch(json!({"metadata": changes})));

@@ -128,6 +128,15 @@ impl<'a> Pass<'a> {
         let target = Target { kind, namespace: meta.namespace.clone(), name: meta.name.clone() };
         self.plan.acts.push(Act::Write(Write { target, guard, op }));
     }
+
+    /// Whether this plan evicts the pod.
+    pub fn evicts(&self, pod: &ObjectMeta) -> bool {
+        let mut writes = self.plan.writes();
+        writes.any(|write| {
+            matches!(write.op, Op::Evict) && matches!(&write.guard, Guard::Is { uid, .. } if *uid == pod.uid)
+        })
+    }
+
     /// Adds the creation of an object that must not exist.
     pub fn create(&mut self, kind: Kind, name: &str, object: Value) {
         let target = Target { kind, namespace: self.rollout.metadata.namespace.clone(), name: name.to_string() };

@@ -176,3 +176,40 @@ fn blue_green_pods_change_their_metadata_with_the_switch() {
     world.run();
     assert_eq!((world.phase(), told(&world)), ("Healthy", vec![pods("web:2", "role=active")]));
 }
+
+#[test]
+fn a_pod_that_a_restart_evicts_gets_no_metadata_any_more() {
+    let mut world = crate::world::World::new(
+        json!({
+            "replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": crate::world::template("web:1"),
+            "strategy": {"blueGreen": {"activeService": "web-active", "activeMetadata": {"labels": {"role": "active"}}}},
+        }),
+        &[],
+    );
+    world.run();
+    let changes = json!({"strategy": {"blueGreen": {"activeMetadata": {"labels": {"role": "live"}}}}});
+    world.edit_rollout(&json!({"spec": changes}), false);
+    let of_pods = |plan: &serinus_decide::Plan, op: fn(&Op) -> bool| -> Vec<String> {
+        let pods = plan.writes().filter(|write| write.target.kind == Kind::Pod && op(&write.op));
+        pods.map(|write| write.target.name.clone()).collect()
+    };
+    // The template first; its pods follow when it is in force.
+    let mut both = None;
+    for _ in 0..6 {
+        let plan = world.plan();
+        if !of_pods(&plan, |op| matches!(op, Op::Patch(_))).is_empty() {
+            world.now += jiff::SignedDuration::from_secs(60);
+            let restart = world.now.to_string();
+            world.edit_rollout(&json!({"spec": {"restartAt": restart}}), false);
+            both = Some(world.plan());
+            break;
+        }
+        world.apply(&plan, usize::MAX);
+        world.settle_pods();
+    }
+    let plan = both.expect("no pod was to follow");
+    let evicted = of_pods(&plan, |op| matches!(op, Op::Evict));
+    let followed = of_pods(&plan, |op| matches!(op, Op::Patch(_)));
+    assert_eq!((evicted.len(), followed.len()), (1, 1), "{evicted:?} {followed:?}");
+    assert_ne!(evicted, followed);
+}
