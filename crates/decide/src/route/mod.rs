@@ -141,7 +141,11 @@ fn stable_short(pass: &Pass<'_>, canary: i32) -> Option<String> {
 
 /// Why the data plane would not reach the canary. Weight before endpoints means lost requests.
 fn canary_unreachable(pass: &Pass<'_>) -> Option<String> {
-    service::unreachable(pass, &pair::services(&pass.rollout).0, pass.sets.new_set()?)
+    let set = pass.sets.new_set()?;
+    if set.available() == 0 {
+        return Some(format!("no pod of ReplicaSet {} is available", set.name()));
+    }
+    service::unreachable(pass, &pair::services(&pass.rollout).0, set)
 }
 
 fn stable_unreachable(pass: &Pass<'_>) -> Option<String> {

@@ -110,3 +110,20 @@ fn no_set_that_has_pods_falls_below_its_floor() {
     let world = dynamic(json!({"minPodsPerReplicaSet": 4}));
     assert_eq!(sizes(&world, "web:1", "web:2"), (4, 8));
 }
+
+#[test]
+fn no_weight_is_put_on_a_canary_without_a_pod_not_even_by_an_abort() {
+    let mut world = dynamic(json!({}));
+    // The weights were never noted, and every pod is lost.
+    let noted = json!({"status": {"canary": {"weights": null}, "pauseConditions": null}});
+    world.edit_rollout(&noted, true);
+    for set in &mut world.seen.replica_sets {
+        (set.status.ready_replicas, set.status.available_replicas) = (0, 0);
+    }
+    world.seen.ingresses.remove("web-web-canary");
+    abort(&mut world);
+    let plan = world.plan();
+    world.apply(&plan, usize::MAX);
+    assert_eq!(world.canary_weight(), 0, "{}", plan.report);
+    assert!(plan.report.to_string().contains("no pod of ReplicaSet"), "{}", plan.report);
+}
