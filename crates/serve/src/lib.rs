@@ -18,7 +18,7 @@ mod updates;
 mod webhooks;
 
 pub use auth::Credentials;
-pub use listen::serve;
+pub use listen::{Patience, serve, serve_with};
 pub use sources::Source;
 pub use tls::Tls;
 
