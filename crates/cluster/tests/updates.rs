@@ -227,7 +227,7 @@ async fn a_definition_that_is_missing_is_asked_for_ever_more_seldom_and_found_on
     running.stop().await;
 }
 
-/// Thousands of writes at once would take as many connections.
+/// Thousands of writes at once would take as many connections, and asking for what another request has just written would double them.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_pushes_is_written_in_turn() {
     const WORKLOADS: usize = 200;
@@ -242,12 +242,15 @@ async fn a_flood_of_pushes_is_written_in_turn() {
             "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pods}}});
         world.create(&DEPLOYMENT, deployment).await;
     }
-    let (flying, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (service, now, peak) = (world.model.service(), flying.clone(), most.clone());
+    let [flying, most, asked] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+    let (service, now, peak, count) = (world.model.service(), flying.clone(), most.clone(), asked.clone());
     let slow = tower::service_fn(move |request: http::Request<kube::client::Body>| {
-        let (mut service, now, peak) = (service.clone(), now.clone(), peak.clone());
+        let (mut service, now, peak, count) = (service.clone(), now.clone(), peak.clone(), count.clone());
         async move {
-            let writes = request.method() == http::Method::POST && request.uri().path().ends_with("/imageupdates");
+            let path = request.uri().path();
+            let writes = request.method() == http::Method::POST && path.ends_with("/imageupdates");
+            let reads = request.method() == http::Method::GET && path.contains("/imageupdates/");
+            count.fetch_add((writes || reads).into(), Ordering::Relaxed);
             if writes {
                 peak.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -262,14 +265,22 @@ async fn a_flood_of_pushes_is_written_in_turn() {
     while updates.workloads().len() < WORKLOADS {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // Each is told twice, all of them at once.
-    let pushes = (0..2 * WORKLOADS).map(|n| {
-        let event = Event::new(&format!("r.io/web-{}:1.1.0", n / 2), None, "native", "").unwrap();
+    // Each is told three times, all of them at once.
+    let pushes = (0..3 * WORKLOADS).map(|n| {
+        let event = Event::new(&format!("r.io/web-{}:1.1.0", n / 3), None, "native", "").unwrap();
         let updates = updates.clone();
         async move { updates.push(&event).await.unwrap().len() }
     });
-    assert_eq!(futures::future::join_all(pushes).await.iter().sum::<usize>(), 2 * WORKLOADS);
+    assert_eq!(futures::future::join_all(pushes).await.iter().sum::<usize>(), 3 * WORKLOADS);
+    assert_eq!(asked.load(Ordering::Relaxed), WORKLOADS, "one request for each change, however often it was told");
     assert_eq!(world.list(&IMAGE_UPDATE).await.len(), WORKLOADS, "each is in the cluster, once");
+    // Their senders waited for this, and nobody for what is said about each: that comes when it is quiet again.
+    let said = |update: &Value| text(update, "/status/message").starts_with("waits for approval");
+    let soon = world.list(&IMAGE_UPDATE).await.iter().filter(|update| said(update)).count();
+    assert!((1..=40).contains(&soon), "{soon} were looked after beside the flood");
+    for update in world.list(&IMAGE_UPDATE).await {
+        world.until(&IMAGE_UPDATE, text(&update, "/metadata/name"), 12, said).await;
+    }
     let most = most.load(Ordering::Relaxed);
     assert!((2..=32).contains(&most), "{most} were written at the same time");
     running.stop().await;

@@ -133,6 +133,14 @@ impl Visitor<'_> {
         }
     }
 
+    /// His name as a source; empty where he is none.
+    pub fn source(&self) -> &str {
+        match self {
+            Visitor::Source(source) => &source.name,
+            Visitor::Person | Visitor::Stranger => "",
+        }
+    }
+
     /// What the log calls him.
     pub fn name(&self) -> &str {
         match self {

@@ -33,6 +33,7 @@ pub async fn ship(State(app): State<App>, request: Request) -> Response {
         let why = format!("{name} may not tell of {repository}: name it in the images of this source");
         return answer::text(StatusCode::FORBIDDEN, why);
     }
+    let event = event.told_by(visitor.source());
     let told = if dry { app.0.updates.explain(&event) } else { app.0.updates.push(&event).await };
     match told {
         Ok(told) => answer::encoded(&json!({"workloads": told.iter().map(told_json).collect::<Vec<_>>()})),

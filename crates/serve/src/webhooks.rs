@@ -96,7 +96,9 @@ fn events(sender: Sender, pushes: &[Push], key: &str, visitor: Visitor<'_>) -> (
     for (index, push) in pushes.iter().enumerate() {
         let key = if key.is_empty() || index == 0 { key.to_string() } else { format!("{key}/{index}") };
         match Event::new(&push.image, push.digest.as_deref(), sender.trigger(), &key) {
-            Ok(event) if visitor.may_tell_of(&event.reference.repository()) => events.push(event),
+            Ok(event) if visitor.may_tell_of(&event.reference.repository()) => {
+                events.push(event.told_by(visitor.source()));
+            }
             Ok(event) => {
                 let repository = event.reference.repository();
                 tracing::warn!(sender = sender.segment(), from = visitor.name(), repository, "not its image");

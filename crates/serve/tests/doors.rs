@@ -267,6 +267,10 @@ async fn each_source_tells_of_its_own_images() {
     assert_eq!(post(NATIVE, &[("authorization", "Basic ZHJvbmU6dDBr")], &SEED.replace("1.2.3", "1.2.4")).await.0, 200);
     assert_eq!(post(NATIVE, &[("authorization", BASIC)], &SEED.replace("1.2.3", "1.2.5")).await.0, 200);
     assert_eq!(count(), 3);
+    let updates = world.model.list("serinus.dev", "ImageUpdate", "default");
+    let mut senders: Vec<_> = updates.iter().map(|update| update["spec"]["source"]["sender"].as_str()).collect();
+    senders.sort_unstable();
+    assert_eq!(senders, [None, Some("drone"), Some("drone")], "each names its source");
     // RFC 4231, test case 2: signed well, and no JSON.
     let good = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
     let signed = [("x-hub-signature-256", good)];

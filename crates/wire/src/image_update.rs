@@ -119,6 +119,9 @@ pub struct Source {
     /// The sender's idempotency key: a second request with it is the same one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub key: String,
+    /// The source of webhooks that told of it, by its name; empty where sources have none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sender: String,
 }
 
 /// One vote.

@@ -115,6 +115,8 @@ async fn calm(api: &Api, address: SocketAddr, seconds: u32) -> Result<bool> {
         Ok(samples)
     });
     let samples = samples.await?;
+    // The next one listens on the same port.
+    controller.stop().await?;
     let tally = Tally::of(&samples);
     println!("webhooks: {tally}");
     let kept = kept(api, &samples, 0).await?;

@@ -3,17 +3,19 @@
 //! `Updates` is the handle that a server holds. Whoever leads also carries the updates out (`pass`).
 
 pub(crate) mod counts;
+pub(crate) mod own;
 pub(crate) mod pass;
 mod poll;
 mod round;
 mod survey;
 pub(crate) mod watches;
+mod way;
 
 pub use poll::{Platforms, Polls};
 pub use survey::{Survey, Surveyed, explain, survey};
 
 use crate::cache::Cache;
-use crate::client::{Cluster, Patch, Resource};
+use crate::client::{ClientError, Cluster, Patch, Resource};
 use crate::events::Events;
 use crate::lens::Rollouts;
 use crate::queue::work;
@@ -37,7 +39,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use watches::{Subject, UpdateCaches, Waker};
+use watches::{Subject, UpdateCaches, Waker, workload_key};
+use way::Way;
 
 /// Workloads that are proposed to at the same time, for one push.
 const AT_ONCE: usize = 10;
@@ -60,6 +63,7 @@ struct Inner {
     habits: Habits,
     live: OnceLock<Live>,
     counts: Arc<Counts>,
+    way: Arc<Way>,
 }
 
 struct Live {
@@ -174,46 +178,60 @@ impl Updates {
     }
 
     async fn propose(&self, live: &Live, event: &Event, tracked: Tracked) -> Result<Told, Error> {
-        let namespace = tracked.metadata.namespace.clone();
-        let mut known = live.caches.of_workload(&namespace, &workload_name(&tracked));
-        let mut turn = None;
-        for _ in 0..TRIES {
-            match propose(event, &tracked, &known, self.0.habits, live.clock.now()) {
-                // Others may have written it while this one waited.
-                Answer::Propose(_) if turn.is_none() => {
-                    turn = live.writes.acquire().await.ok();
-                    known = live.caches.of_workload(&namespace, &workload_name(&tracked));
-                }
-                Answer::Propose(update) => {
-                    match live.cluster.create(&IMAGE_UPDATE, &namespace, &object(&update)).await {
-                        Ok(_) => return Ok(told(&tracked, Answer::Propose(update))),
-                        // It is there already, and the cache does not show it yet: decide with it.
-                        Err(error) if error.is_exists() => {
-                            let name = &update.metadata.name;
-                            let there = live.cluster.get(&IMAGE_UPDATE, &namespace, name).await?;
-                            known.retain(|other| other.metadata.name != *name);
-                            known.extend(ImageUpdate::deserialize(there).ok());
-                        }
-                        Err(error) => return Err(error.into()),
+        let consider = |known: &[ImageUpdate]| propose(event, &tracked, known, self.0.habits, live.clock.now());
+        let (namespace, workload) = (tracked.metadata.namespace.as_str(), workload_name(&tracked));
+        let mut answer = consider(&live.caches.of_workload(namespace, &workload));
+        // What is known already takes no turn.
+        if matches!(answer, Answer::Propose(_)) {
+            let key = workload_key(namespace, &workload);
+            let _turn = live.caches.own.turn(&key).await;
+            let mut known = live.caches.of_workload(namespace, &workload);
+            live.caches.own.complete(&key, &mut known);
+            answer = consider(&known);
+            let mut tries = 0;
+            while let Answer::Propose(update) = &answer {
+                match self.create(live, &key, update).await {
+                    Ok(()) => break,
+                    Err(error) if error.is_exists() && tries == TRIES => {
+                        let what = format!("{} {namespace}/{}", tracked.kind.word(), tracked.metadata.name);
+                        return Err(Error::Contended { what });
                     }
-                }
-                Answer::Known { name, learns } => {
-                    if let Some(digest) = learns {
-                        self.learn(&namespace, &name, digest).await;
+                    // It is there already, and the cache does not show it yet: decide with it.
+                    Err(error) if error.is_exists() => {
+                        let name = &update.metadata.name;
+                        let there = live.cluster.get(&IMAGE_UPDATE, namespace, name).await?;
+                        known.retain(|other| other.metadata.name != *name);
+                        known.extend(ImageUpdate::deserialize(there).ok());
+                        tries += 1;
                     }
-                    return Ok(told(&tracked, Answer::Known { name, learns: None }));
+                    Err(error) => return Err(error.into()),
                 }
-                answer @ (Answer::Refused(_) | Answer::Apart(_)) => return Ok(told(&tracked, answer)),
+                answer = consider(&known);
             }
         }
-        Err(Error::Contended { what: format!("{} {namespace}/{}", tracked.kind.word(), tracked.metadata.name) })
+        if let Answer::Known { name, learns: Some(digest) } = &answer {
+            self.learn(namespace, name, digest).await;
+        }
+        Ok(told(&tracked, answer))
+    }
+
+    async fn create(&self, live: &Live, key: &str, update: &ImageUpdate) -> Result<(), ClientError> {
+        let _turn = live.writes.acquire().await;
+        let (namespace, name) = (&update.metadata.namespace, &update.metadata.name);
+        live.caches.own.making(key, update.clone());
+        self.0.way.pushed();
+        let made = live.cluster.create(&IMAGE_UPDATE, namespace, &object(update)).await;
+        if made.is_err() {
+            live.caches.own.settled(key, name);
+        }
+        made.map(drop)
     }
 
     /// A digest is good to have and not worth a failed push.
-    async fn learn(&self, namespace: &str, name: &str, digest: String) {
+    async fn learn(&self, namespace: &str, name: &str, digest: &str) {
         let add = |spec: &mut ImageUpdateSpec| {
             if spec.digest.is_none() {
-                spec.digest = Some(digest.clone());
+                spec.digest = Some(digest.to_string());
             }
             Ok(())
         };
@@ -416,8 +434,9 @@ impl Updating {
     ) -> impl Future<Output = ()> {
         let Updating { updates, caches, queued, clock, habits, .. } = self;
         let poller = polls.map(|polls| Poller::new(updates.clone(), &client, caches.clone(), clock.clone(), polls));
-        let counts = updates.counts();
-        let pass = pass::Pass { client, caches, memory: Default::default(), events, clock, habits, resync, counts };
+        let (counts, way) = (updates.counts(), updates.0.way.clone());
+        let memory = Default::default();
+        let pass = pass::Pass { client, caches, memory, events, clock, habits, resync, counts, way };
         async move {
             if stop.run_until_cancelled(pass.caches.ready()).await == Some(true) {
                 let store = pass.caches.updates.clone();

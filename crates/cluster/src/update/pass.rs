@@ -2,6 +2,7 @@
 
 use super::counts::Counts;
 use super::watches::{Subject, UpdateCaches};
+use super::way::Way;
 use crate::Clock;
 use crate::conclude::{AT_ONCE, conclude, trouble};
 use crate::events::{About, Events};
@@ -10,7 +11,7 @@ use crate::queue::Action;
 use crate::write::{Outcome, carry_out};
 use kube::Client;
 use serinus_decide::update::{Habits, decide};
-use serinus_decide::{Act, Kind, Note, NoteType, Plan};
+use serinus_decide::{Act, Kind, Note, NoteType, Op, Plan, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(crate) struct Pass {
     pub habits: Habits,
     pub resync: Duration,
     pub counts: Arc<Counts>,
+    pub way: Arc<Way>,
 }
 
 /// Writes are guarded by the versions that were seen, so a cache that lags costs a conflict and never a second write.
@@ -32,6 +34,7 @@ pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action 
     let namespace = subject.namespace.as_deref().unwrap_or_default();
     let Some(lens) = pass.caches.updates.get(namespace, &subject.name) else {
         pass.memory.forget(&subject);
+        pass.way.forget(&subject);
         return Action::OnChange;
     };
     let update = &lens.value;
@@ -40,6 +43,11 @@ pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action 
     let decided = catch_unwind(AssertUnwindSafe(|| decide(&seen, now)));
     let concluded = match decided {
         Ok(plan) => {
+            if can_wait(&plan)
+                && let Some(pause) = pass.way.hold(&subject)
+            {
+                return Action::After(pause);
+            }
             for line in plan.report.waits() {
                 tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
             }
@@ -61,6 +69,16 @@ pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action 
         pass.events.note(&About::update(update), &note);
     }
     concluded.action
+}
+
+/// Whether a plan only says of an update that it waits for votes, or that a later one has taken its place.
+fn can_wait(plan: &Plan) -> bool {
+    let only_tells = |write: &Write| match &write.op {
+        Op::PatchStatus(patch) => matches!(patch["status"]["phase"].as_str(), Some("Pending" | "Superseded")),
+        _ => false,
+    };
+    let mut writes = plan.acts.iter().filter_map(|act| if let Act::Write(write) = act { Some(write) } else { None });
+    writes.next().is_some_and(only_tells) && writes.all(only_tells)
 }
 
 /// Whether a plan puts images into a workload.

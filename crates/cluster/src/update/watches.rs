@@ -1,5 +1,6 @@
 //! Watches for updates of images: the updates, and the workloads by the images that they run. Rollouts are watched already.
 
+use super::own::Own;
 use crate::cache::{Cache, Change, Feed};
 use crate::lens::{CronJobs, DaemonSets, ImageUpdates, Lens, Rollouts, StatefulSets, TrackedDeployments, Watched};
 use crate::watches::{Demand, Scope, Told, drive, key};
@@ -33,6 +34,8 @@ pub struct UpdateCaches {
     daemon_sets: Cache<DaemonSets>,
     cron_jobs: Cache<CronJobs>,
     news: News,
+    /// What this process creates; only whoever has the turn of a workload may rely on it.
+    pub own: Arc<Own>,
 }
 
 /// Counts the changes that polling has to know of.
@@ -216,6 +219,8 @@ pub fn watches(
     let waker = Waker { updates: updates.clone(), news: news.clone(), queue, leads: Arc::new(move || leader.leads()) };
     let mut running = Vec::new();
     let of_updates = waker.clone();
+    let own = Arc::new(Own::default());
+    let making = own.clone();
     let on_change = move |change: &Change<ImageUpdates>| {
         let told = |lens: &Option<Arc<Lens<ImageUpdates>>>| {
             lens.as_ref().map(|lens| (lens.value.spec.clone(), lens.value.status.phase, lens.value.status.applied_at))
@@ -224,8 +229,9 @@ pub fn watches(
             of_updates.news.spread();
         }
         for update in change.before.iter().chain(change.after.iter()) {
-            let workload = &update.value.spec.workload;
-            of_updates.wake(&update.meta().namespace, &workload.kind, &workload.name);
+            let (workload, meta) = (&update.value.spec.workload, update.meta());
+            making.settled(&workload_key(&meta.namespace, workload), &meta.name);
+            of_updates.wake(&meta.namespace, &workload.kind, &workload.name);
         }
     };
     let api = scope.api::<ImageUpdates>(client);
@@ -238,6 +244,7 @@ pub fn watches(
         daemon_sets: workloads(client, scope, &waker, told, &mut running),
         cron_jobs: workloads(client, scope, &waker, told, &mut running),
         news,
+        own,
     };
     (caches, waker, running)
 }
@@ -281,6 +288,7 @@ fn image_key(repository: &str) -> String {
     key("image", "", repository)
 }
 
-fn workload_key(namespace: &str, workload: &WorkloadName) -> String {
+/// The updates of a workload are found under this.
+pub fn workload_key(namespace: &str, workload: &WorkloadName) -> String {
     key(&workload.kind, namespace, &workload.name)
 }

@@ -15,6 +15,8 @@ pub struct Event {
     pub trigger: String,
     /// The sender's idempotency key; empty when there is none.
     pub key: String,
+    /// The sender's name; empty when he has none.
+    pub sender: String,
 }
 
 impl Event {
@@ -28,6 +30,12 @@ impl Event {
             return Err(format!("image {image:?}: a push under a digest alone updates nothing"));
         };
         let digest = digest.filter(|digest| is_digest(digest)).map(str::to_string).or_else(|| reference.digest.clone());
-        Ok(Event { reference, tag, digest, trigger: trigger.to_string(), key: key.to_string() })
+        let (trigger, key) = (trigger.to_string(), key.to_string());
+        Ok(Event { reference, tag, digest, trigger, key, sender: String::new() })
+    }
+
+    /// The same, told by a sender of this name.
+    pub fn told_by(self, sender: &str) -> Event {
+        Event { sender: sender.to_string(), ..self }
     }
 }

@@ -55,7 +55,9 @@ pub fn propose(event: &Event, tracked: &Tracked, known: &[ImageUpdate], habits: 
     }
     let known: Vec<&ImageUpdate> = known.iter().filter(|update| update.spec.repository == repository).collect();
     let same = known.iter().filter(|update| update.spec.tag == event.tag).copied();
-    if let Some(twin) = known.iter().find(|update| !event.key.is_empty() && update.spec.source.key == event.key) {
+    // Two senders may count alike.
+    let same_request = |source: &Source| source.key == event.key && source.sender == event.sender;
+    if let Some(twin) = known.iter().find(|update| !event.key.is_empty() && same_request(&update.spec.source)) {
         return Answer::Known { name: twin.metadata.name.clone(), learns: None };
     }
     if let Some(twin) = same.clone().find(|update| !update.status.phase.is_final() && agrees(update, event)) {
@@ -203,7 +205,12 @@ fn proposal(
             from_tag: from.to_string(),
             changes,
             policy: tracked.settings.policy.clone().unwrap_or_default(),
-            source: Source { trigger: event.trigger.clone(), at: Some(MicroTime::of(now)), key: event.key.clone() },
+            source: Source {
+                trigger: event.trigger.clone(),
+                at: Some(MicroTime::of(now)),
+                key: event.key.clone(),
+                sender: event.sender.clone(),
+            },
             round,
             required_approvals: required,
             deadline: (required > 0).then(|| Time::whole_seconds(deadline)),
