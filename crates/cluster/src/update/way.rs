@@ -38,7 +38,7 @@ impl Way {
     pub fn hold(&self, subject: &Subject) -> Option<Duration> {
         self.with(|state| {
             let now = Instant::now();
-            if !state.pushed.is_some_and(|at| now.duration_since(at) < BUSY) {
+            if state.pushed.is_none_or(|at| now.duration_since(at) >= BUSY) {
                 state.places.remove(subject);
                 return None;
             }
