@@ -14,7 +14,7 @@ use crate::{Clock, Error};
 use kube::api::ListParams;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
-use serinus_decide::experiment::{Seen, analysis_templates, decide, is_own, part_name, services};
+use serinus_decide::experiment::{Seen, analysis_templates, decide, is_behind, is_own, part_name, services};
 use serinus_decide::seen::open_templates;
 use serinus_decide::{Kind, Note, NoteType};
 use serinus_wire::{AnalysisTemplate, Experiment, ObjectMeta, keys};
@@ -45,7 +45,10 @@ pub(crate) async fn reconcile(subject: Arc<ExperimentRef>, pass: Arc<ExperimentP
     let Some(lens) = pass.caches.experiments.get(namespace, &subject.name) else {
         return Action::OnChange;
     };
-    let seen = if overdue {
+    let cached = if overdue { None } else { Some(from_caches(&pass.caches, &lens.value)) };
+    let seen = if let Some(seen) = cached.filter(|seen| !is_behind(seen)) {
+        seen
+    } else {
         tracing::info!(%subject, "the caches lag behind: reads directly");
         match Reads::of(&pass.client, lens.meta()).see(&subject.name).await {
             Ok(Some(seen)) => seen,
@@ -55,8 +58,6 @@ pub(crate) async fn reconcile(subject: Arc<ExperimentRef>, pass: Arc<ExperimentP
                 return pass.tell(&lens.value, concluded);
             }
         }
-    } else {
-        from_caches(&pass.caches, &lens.value)
     };
     pass.look(&subject, seen).await
 }

@@ -1,7 +1,7 @@
 //! The analyses of an Experiment (spec 5): their AnalysisRuns, and how they stand.
 
-use super::look::{Look, is_bad};
-use super::seen::part_name;
+use super::look::{Look, is_bad, terminating};
+use super::seen::{Seen, part_name};
 use crate::plan::{Kind, NoteType, Op, Verdict};
 use crate::templates::{Caller, Library, Trouble, merge, run_spec};
 use jiff::Timestamp;
@@ -38,17 +38,35 @@ pub fn reconcile(look: &mut Look<'_>) {
     }
 }
 
+/// Whether what was seen is older than the Experiment: a run that it names and waits for is not there, or a template that it is about to need. A
+/// decision would take it for gone, and end the Experiment. What is really gone looks the same, so who asks reads it once more.
+pub fn is_behind(seen: &Seen) -> bool {
+    let experiment = &seen.experiment;
+    let library = library(seen);
+    let is_missing = |analysis: &TemplateAnalysis| {
+        let known = experiment.status.analysis_runs.iter().find(|status| status.name == analysis.name);
+        if known.and_then(|known| known.phase).is_some_and(Phase::is_completed) {
+            return false;
+        }
+        match known.filter(|known| !known.analysis_run.is_empty()) {
+            Some(known) => !seen.runs.iter().any(|run| run.metadata.name == known.analysis_run),
+            None => matches!(library.open(&[reference(analysis)]), Err(Trouble::Missing { .. })),
+        }
+    };
+    !terminating(experiment) && experiment.spec.analyses.iter().any(is_missing)
+}
+
 fn reference(analysis: &TemplateAnalysis) -> AnalysisTemplateRef {
     AnalysisTemplateRef { template_name: analysis.template_name.clone(), cluster_scope: Some(analysis.cluster_scope) }
 }
 
-fn library<'a>(look: &Look<'a>) -> Library<'a> {
-    Library { namespaced: &look.seen.templates, cluster: &look.seen.cluster_templates }
+fn library(seen: &Seen) -> Library<'_> {
+    Library { namespaced: &seen.templates, cluster: &seen.cluster_templates }
 }
 
 /// Before it is time, nothing is asked but that the templates are there.
 fn verify(look: &mut Look<'_>, analysis: &TemplateAnalysis) -> Result<(), String> {
-    let found = library(look).open(&[reference(analysis)]).and_then(|found| merge(&found));
+    let found = library(look.seen).open(&[reference(analysis)]).and_then(|found| merge(&found));
     found.map_err(|trouble| {
         format!("AnalysisTemplate verification failed for analysis '{}': {}", analysis.name, said(&trouble))
     })?;
@@ -119,7 +137,7 @@ fn is_this_one(look: &Look<'_>, there: &AnalysisRun, spec: &AnalysisRunSpec) -> 
 }
 
 fn spec(look: &Look<'_>, analysis: &TemplateAnalysis) -> Result<AnalysisRunSpec, String> {
-    let found = library(look).open(&[reference(analysis)]).and_then(|found| merge(&found));
+    let found = library(look.seen).open(&[reference(analysis)]).and_then(|found| merge(&found));
     let whole = found.map_err(|trouble| said(&trouble))?;
     let args = analysis.args.iter().map(|argument| filled(look, argument)).collect::<Result<Vec<_>, _>>()?;
     let wanted = &look.experiment().spec;

@@ -154,7 +154,7 @@ impl<'a> Look<'a> {
 }
 
 /// The status, or a wish of the user, says that it comes to its end.
-fn terminating(experiment: &Experiment) -> bool {
+pub fn terminating(experiment: &Experiment) -> bool {
     let (spec, status) = (&experiment.spec, &experiment.status);
     let set_is_bad =
         |status: &TemplateStatus| matches!(status.status, Some(TemplatePhase::Failed | TemplatePhase::Error));

@@ -10,6 +10,7 @@ mod service;
 mod set;
 mod valid;
 
+pub use analyses::is_behind;
 pub use seen::{Seen, analysis_templates, part_name, services};
 
 use crate::plan::{Plan, Verdict};

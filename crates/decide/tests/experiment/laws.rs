@@ -164,6 +164,31 @@ fn lawful_end(world: &mut World) -> Result<(), TestCaseError> {
     Err(TestCaseError::fail(format!("7: no end\n{}", world.plan().report)))
 }
 
+/// Where it ended: phase, message, sizes of the sets, names of the runs.
+type End = (Option<Phase>, String, Vec<(String, i32)>, Vec<String>);
+
+fn end(world: &World) -> End {
+    let runs = world.seen.runs.iter().map(|run| run.metadata.name.clone()).collect();
+    (world.phase(), world.message().to_string(), world.sizes(), runs)
+}
+
+/// Where it ends without a crash, whenever verdicts come: after all else has come to rest, or at once, or that of one analysis after those of
+/// the others. What ends an Experiment first counts (spec 5), be it a failure, the end of what is required, or that of its time.
+fn smooth_ends(world: &World) -> Result<Vec<End>, TestCaseError> {
+    let mut at_rest = world.clone();
+    lawful_end(&mut at_rest)?;
+    let mut ends = vec![end(&at_rest)];
+    for late in std::iter::once(None).chain(world.verdicts.keys().map(Some)) {
+        let mut smooth = world.clone();
+        smooth.verdicts.retain(|name, _| Some(name) != late);
+        while lawful_round(&mut smooth)? | smooth.behave() {}
+        smooth.verdicts.clone_from(&world.verdicts);
+        lawful_end(&mut smooth)?;
+        ends.push(end(&smooth));
+    }
+    Ok(ends)
+}
+
 proptest! {
     #![proptest_config(config(128))]
 
@@ -178,11 +203,14 @@ proptest! {
         lawful_end(&mut world)?;
     }
 
-    /// 8: a crash after any write changes nothing about where it ends.
+    /// 8: a crash after any write changes nothing about where it ends, but for which verdict is seen first: runs go on while nobody looks.
     #[test]
-    fn a_crash_after_any_write_ends_in_the_same_place(world in world(), stops in proptest::collection::vec(0..4usize, 1..40)) {
-        let mut smooth = world.clone();
-        lawful_end(&mut smooth)?;
+    fn a_crash_after_any_write_ends_in_the_same_place(mut world in world(), stops in proptest::collection::vec(0..4usize, 1..40)) {
+        if world.seen.experiment.spec.duration == "0s" {
+            // Its time is over in the very look that starts its runs: only after a crash in there is a verdict ever seen.
+            world.verdicts.clear();
+        }
+        let ends = smooth_ends(&world)?;
         let mut rough = world;
         for stop in stops {
             let plan = rough.plan();
@@ -192,10 +220,6 @@ proptest! {
             }
         }
         lawful_end(&mut rough)?;
-        prop_assert_eq!(rough.phase(), smooth.phase());
-        prop_assert_eq!(rough.message(), smooth.message());
-        prop_assert_eq!(rough.sizes(), smooth.sizes());
-        let runs = |world: &World| world.seen.runs.iter().map(|run| run.metadata.name.clone()).collect::<Vec<_>>();
-        prop_assert_eq!(runs(&rough), runs(&smooth));
+        prop_assert!(ends.contains(&end(&rough)), "8: {:?} is none of {:#?}", end(&rough), ends);
     }
 }

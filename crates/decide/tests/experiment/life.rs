@@ -90,6 +90,20 @@ fn lives_end_as_they_should() {
     }
 }
 
+/// Of a required analysis that succeeds and another that fails, the one that is seen first ends the Experiment; seen at once, it has failed.
+#[test]
+fn the_verdict_that_is_seen_first_counts() {
+    let spec = json!({"templates": [set("a")], "analyses": [analysis("x", true), analysis("y", false)]});
+    let verdicts = [("x", Successful), ("y", Failed)];
+    for (first, phase) in [(&verdicts[..1], Successful), (&verdicts[1..], Failed), (&verdicts[..], Failed)] {
+        let mut world = World::new(spec.clone()).with(first);
+        world.after(5);
+        world = world.with(&verdicts);
+        world.after(60);
+        assert_eq!(world.phase(), Some(phase), "{first:?}\n{}", world.plan().report);
+    }
+}
+
 #[test]
 fn the_events_are_those_of_the_peer() {
     let mut world = World::new(json!({"templates": [set("a"), set("b")], "scaleDownDelaySeconds": 0, "analyses": [analysis("x", false), analysis("y", false)]}))

@@ -2,6 +2,7 @@
 
 use crate::world::{World, set};
 use serde_json::{Value, json};
+use serinus_decide::experiment::is_behind;
 use serinus_decide::{Kind, Target, Verdict};
 use serinus_wire::analysis::Phase;
 use serinus_wire::k8s::{ReplicaSet, Service};
@@ -165,12 +166,31 @@ fn runs_are_made_of_templates_and_arguments() {
 fn a_run_that_goes_is_an_error() {
     let mut world = World::new(json!({"templates": [set("a")], "analyses": [{"name": "x", "templateName": "t"}]}));
     world.after(5);
+    assert!(!is_behind(&world.seen));
     world.seen.runs.clear();
+    assert!(is_behind(&world.seen), "it is read once more before it counts as gone");
     world.after(5);
     assert_eq!(
         (world.phase(), world.message()),
         (Some(Phase::Error), "AnalysisRun e-x is gone before it came to an end")
     );
+    assert!(!is_behind(&world.seen), "what is over waits for nothing");
+}
+
+#[test]
+fn a_template_is_missed_until_its_run_is_there() {
+    let analyses = json!([{"name": "x", "templateName": "t"}]);
+    let mut world = World::new(json!({"templates": [set("a")], "analyses": analyses}));
+    let templates = std::mem::take(&mut world.seen.templates);
+    assert!(is_behind(&world.seen));
+    world.seen.templates = templates;
+    assert!(!is_behind(&world.seen));
+    world.after(5);
+    world.seen.templates.clear();
+    assert!(!is_behind(&world.seen), "a run has taken over what it needs of the template");
+    world.edit(&json!({"spec": {"terminate": true}}));
+    world.seen.runs.clear();
+    assert!(!is_behind(&world.seen), "what comes to its end waits for nothing");
 }
 
 #[test]
