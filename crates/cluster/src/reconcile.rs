@@ -140,16 +140,19 @@ impl Pass {
         wake: Option<Timestamp>,
     ) -> (Action, bool) {
         let next = pause_until(wake, self.clock.now(), self.resync);
-        self.tell(rollout, conclude(&self.memory, subject, carried, next))
+        // The one reason that the contract has for a router that will not be told.
+        let routes = carried.refusal.as_ref().is_some_and(|(target, _)| target.kind == Kind::Ingress);
+        let reason = if routes { "TrafficRoutingError" } else { "ReconciliationError" };
+        self.tell(rollout, conclude(&self.memory, subject, carried, next), reason)
     }
 
     fn trouble(&self, subject: &Subject, rollout: &Rollout, text: &str, later: Option<Duration>) -> (Action, bool) {
-        self.tell(rollout, trouble(&self.memory, subject, text, later))
+        self.tell(rollout, trouble(&self.memory, subject, text, later), "ReconciliationError")
     }
 
-    fn tell(&self, rollout: &Rollout, concluded: Concluded) -> (Action, bool) {
+    fn tell(&self, rollout: &Rollout, concluded: Concluded, reason: &str) -> (Action, bool) {
         if let Some(message) = concluded.complaint {
-            let note = Note { kind: NoteType::Warning, reason: "ReconciliationError".to_string(), message };
+            let note = Note { kind: NoteType::Warning, reason: reason.to_string(), message };
             self.events.note(&About::rollout(rollout), &note);
         }
         (concluded.action, concluded.failed)

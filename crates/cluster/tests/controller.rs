@@ -10,7 +10,7 @@ use serinus_cluster::LeaseOptions;
 use serinus_decide::{Act, Guard, Kind, Note, NoteType, Op, Plan, Seen, Target, Write};
 use serinus_wire::ObjectMeta;
 use std::time::Duration;
-use support::{LEASE, NS, REPLICA_SET, ROLLOUT, Running, SERVICE, Tap, World, number, text};
+use support::{LEASE, NS, REPLICA_SET, ROLLOUT, Running, SERVICE, Tap, World, number, seed, text};
 use tokio::time::Instant;
 
 fn rollout(name: &str) -> Value {
@@ -111,6 +111,24 @@ async fn nothing_is_written_after_a_write_that_failed() {
         assert_eq!(complaints, usize::from(code == 403 || code == 422), "{code}");
         running.stop().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_router_that_will_not_be_told_has_a_reason_of_its_own() {
+    let world = World::new().await;
+    seed::apply(&world).await;
+    let tap = Tap::default();
+    let running = world.start(serinus_decide::decide, &tap);
+    world.until(&ROLLOUT, seed::NAME, 60, seed::is_healthy).await;
+    tap.refuse("ingresses", 422);
+    seed::ship(&world, "1.1.0").await;
+    let current = |rollout: &Value| text(rollout, "/status/currentPodHash").to_string();
+    let before = current(&world.get(&ROLLOUT, seed::NAME).await);
+    world.until(&ROLLOUT, seed::NAME, 300, |rollout| seed::is_healthy(rollout) && current(rollout) != before).await;
+    let mut complaints = world.reasons(seed::NAME).await;
+    complaints.retain(|reason| reason.ends_with("Error"));
+    assert_eq!(complaints, ["TrafficRoutingError"]);
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
