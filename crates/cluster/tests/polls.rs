@@ -7,7 +7,8 @@ mod support;
 use serde_json::{Value, json};
 use serinus_cluster::client::Resource;
 use serinus_cluster::registry::Hosts;
-use serinus_cluster::update::{IMAGE_UPDATE, Platforms, Polls, Updates};
+use serinus_cluster::update::{IMAGE_UPDATE, Platforms, Polls, Updates, survey};
+use serinus_decide::update::reference::Reference;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -251,6 +252,13 @@ async fn what_no_node_can_run_is_not_proposed() {
     scene.registry.platforms(&digest("b"), &["linux/amd64"]);
     scene.registry.push("a", "1.3.0", &digest("c"));
     scene.registry.platforms(&digest("c"), &[]);
+    // A dry run says the same, and why.
+    let image = Reference::parse("r.io/a").unwrap();
+    let polls = Polls { transport: Arc::new(scene.registry.clone()), ..Polls::default() };
+    let people = &scene.world.people;
+    let surveyed = survey(people, None, &image, None, polls, jiff::Timestamp::now()).await.unwrap();
+    let tags: Vec<_> = surveyed.workloads.iter().map(|one| (one.name.as_str(), one.tag.as_deref())).collect();
+    assert_eq!(tags, [("any", Some("1.1.0")), ("picky", Some("1.2.0"))]);
     minutes(3).await;
     assert_eq!((scene.image("any"), scene.image("picky")), ("r.io/a:1.1.0".to_string(), "r.io/a:1.2.0".to_string()));
     scene.running.stop().await;

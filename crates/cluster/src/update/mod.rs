@@ -6,6 +6,7 @@ pub(crate) mod counts;
 pub(crate) mod own;
 pub(crate) mod pass;
 mod poll;
+mod questions;
 mod round;
 mod survey;
 pub(crate) mod watches;

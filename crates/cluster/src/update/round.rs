@@ -1,18 +1,15 @@
 //! One round of polling: one question to a registry, and what its answer offers to each workload.
 
 use super::poll::Platforms;
+use super::questions::{Questions, TRIES};
 use super::watches::UpdateCaches;
 use super::{Outcome, Updates};
 use crate::registry::nodes::Nodes;
 use crate::registry::{Keys, Registries};
 use serinus_decide::update::poll::{TRIGGER, Watch, keeps, known_digest, offers, watches};
 use serinus_decide::update::{Event, Tracked};
-use serinus_talk::registry::{Ask, Credential, Reply, Trouble, Why};
-use std::collections::{BTreeSet, HashMap};
+use serinus_talk::registry::{Trouble, Why};
 use std::hash::{DefaultHasher, Hash, Hasher};
-
-/// Tags that are looked at for one workload, when the best of them are not for its platforms.
-const TRIES: usize = 5;
 
 /// What a round needs.
 pub(crate) struct Round {
@@ -64,15 +61,6 @@ impl Failed {
     }
 }
 
-/// Questions about one image, each asked once in a round.
-struct Questions<'r> {
-    round: &'r Round,
-    watch: &'r Watch,
-    credentials: Vec<Credential>,
-    digests: HashMap<String, String>,
-    platforms: HashMap<String, BTreeSet<String>>,
-}
-
 impl Round {
     /// Plays the round. `epoch` is the state of the cluster before it.
     pub async fn play(&self, watch: &Watch, before: Before, epoch: u64) -> (Before, Result<(), Failed>) {
@@ -82,11 +70,11 @@ impl Round {
             return (before, Ok(()));
         }
         let credentials = self.keys.of(&workloads, &watch.registry, &watch.short_name).await;
-        let (digests, platforms) = Default::default();
-        let mut questions = Questions { round: self, watch, credentials, digests, platforms };
+        let (counts, registry, name) = (self.updates.counts(), &watch.registry, &watch.short_name);
+        let questions = Questions::new(&self.registries, counts, registry, name, credentials);
         let (after, result) = match &watch.tag {
-            None => self.list(&mut questions, &workloads, before, epoch).await,
-            Some(tag) => self.digest(&mut questions, &workloads, tag, before).await,
+            None => self.list(watch, questions, &workloads, before, epoch).await,
+            Some(tag) => self.digest(watch, questions, &workloads, tag, before).await,
         };
         if let Err(Failed::Registry(trouble)) = &result {
             self.updates.counts().trouble(trouble.why.word());
@@ -100,15 +88,15 @@ impl Round {
     /// The list of tags.
     async fn list(
         &self,
-        questions: &mut Questions<'_>,
+        watch: &Watch,
+        mut questions: Questions<'_>,
         workloads: &[Tracked],
         before: Before,
         epoch: u64,
     ) -> (Before, Result<(), Failed>) {
-        let tags = match questions.ask(Ask::Tags).await {
-            Ok(Reply::Tags(tags)) => tags,
-            Ok(_) => return (before, Ok(())),
-            Err(failed) => return (before, Err(failed)),
+        let tags = match questions.tags().await {
+            Ok(tags) => tags,
+            Err(trouble) => return (before, Err(Failed::Registry(trouble))),
         };
         let mut hasher = DefaultHasher::new();
         tags.hash(&mut hasher);
@@ -118,12 +106,12 @@ impl Round {
         }
         let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
         for tracked in workloads {
-            for tag in offers(tracked, &questions.watch.repository(), &tags).into_iter().take(TRIES) {
+            for tag in offers(tracked, &watch.repository(), &tags).into_iter().take(TRIES) {
                 let digest = match questions.digest(tag).await {
                     Ok(digest) => digest,
-                    Err(failed) => return (before, Err(failed)),
+                    Err(trouble) => return (before, Err(Failed::Registry(trouble))),
                 };
-                match self.offer(questions, tracked, tag, digest).await {
+                match self.offer(watch, &mut questions, tracked, tag, digest).await {
                     Ok(true) => break,
                     Ok(false) => {}
                     Err(failed) => return (before, Err(failed)),
@@ -137,16 +125,17 @@ impl Round {
     /// The digest of one tag.
     async fn digest(
         &self,
-        questions: &mut Questions<'_>,
+        watch: &Watch,
+        mut questions: Questions<'_>,
         workloads: &[Tracked],
         tag: &str,
         before: Before,
     ) -> (Before, Result<(), Failed>) {
         let digest = match questions.digest(tag).await {
             Ok(digest) => digest,
-            Err(failed) => return (before, Err(failed)),
+            Err(trouble) => return (before, Err(Failed::Registry(trouble))),
         };
-        let repository = questions.watch.repository();
+        let repository = watch.repository();
         for tracked in workloads.iter().filter(|tracked| keeps(tracked, &repository, tag)) {
             let updates = self.caches.of_workload(&tracked.metadata.namespace, &super::workload_name(tracked));
             let runs = known_digest(tracked, &repository, tag, &updates).or_else(|| before.digest.clone());
@@ -154,7 +143,7 @@ impl Round {
             if runs.is_none_or(|runs| runs == digest) {
                 continue;
             }
-            if let Err(failed) = self.offer(questions, tracked, tag, digest.clone()).await {
+            if let Err(failed) = self.offer(watch, &mut questions, tracked, tag, digest.clone()).await {
                 return (before, Err(failed));
             }
         }
@@ -164,15 +153,16 @@ impl Round {
     /// Proposes a tag to a workload, unless it is not for its platforms: then another may be.
     async fn offer(
         &self,
+        watch: &Watch,
         questions: &mut Questions<'_>,
         tracked: &Tracked,
         tag: &str,
         digest: String,
     ) -> Result<bool, Failed> {
-        let image = format!("{}:{tag}", questions.watch.repository());
+        let image = format!("{}:{tag}", watch.repository());
         let Ok(event) = Event::new(&image, Some(&digest), TRIGGER, "") else { return Ok(false) };
         let outcome = self.updates.consider(&event, tracked).map_err(Failed::Cluster)?;
-        if matches!(outcome, Outcome::Proposed(_)) && !self.fits(questions, tracked, tag, &digest).await? {
+        if matches!(outcome, Outcome::Proposed(_)) && !self.fits(&image, questions, tracked, &digest).await? {
             return Ok(false);
         }
         let told = self.updates.offer(&event, tracked.clone()).await.map_err(Failed::Cluster)?;
@@ -191,64 +181,23 @@ impl Round {
     /// Whether an image is for every platform that the workload may run on.
     async fn fits(
         &self,
+        image: &str,
         questions: &mut Questions<'_>,
         tracked: &Tracked,
-        tag: &str,
         digest: &str,
     ) -> Result<bool, Failed> {
         if self.platforms == Platforms::Any {
             return Ok(true);
         }
         let Some(nodes) = self.nodes.all().await else { return Ok(self.platforms == Platforms::Known) };
-        let needed = tracked.pull.as_ref().map(|pull| pull.platforms(&nodes)).unwrap_or_default();
-        if needed.is_empty() {
-            return Ok(true);
-        }
-        let offered = questions.platforms(digest).await?;
-        let missing: Vec<String> = needed.difference(offered).cloned().collect();
+        let missing = questions.missing(tracked, &nodes, digest).await.map_err(Failed::Registry)?;
         if missing.is_empty() {
             return Ok(true);
         }
         self.updates.counts().unfit();
-        let meta = &tracked.metadata;
-        tracing::info!(
-            image = questions.watch.repository(),
-            tag,
-            namespace = meta.namespace,
-            name = meta.name,
-            missing = missing.join(", "),
-            "a tag is not for the nodes of its workload: a lower one may be"
-        );
+        let (meta, missing) = (&tracked.metadata, missing.join(", "));
+        let (namespace, name) = (&meta.namespace, &meta.name);
+        tracing::info!(image, namespace, name, missing, "it is not for the nodes of its workload: a lower one may be");
         Ok(false)
-    }
-}
-
-impl Questions<'_> {
-    async fn ask(&self, ask: Ask) -> Result<Reply, Failed> {
-        let (registry, name) = (&self.watch.registry, &self.watch.short_name);
-        let reply =
-            self.round.registries.ask(registry, name, &ask, &self.credentials).await.map_err(Failed::Registry)?;
-        self.round.updates.counts().scanned(registry, name);
-        Ok(reply)
-    }
-
-    async fn digest(&mut self, tag: &str) -> Result<String, Failed> {
-        if let Some(known) = self.digests.get(tag) {
-            return Ok(known.clone());
-        }
-        let Reply::Digest(digest) = self.ask(Ask::Digest(tag.to_string())).await? else { return Ok(String::new()) };
-        self.digests.insert(tag.to_string(), digest.clone());
-        Ok(digest)
-    }
-
-    async fn platforms(&mut self, digest: &str) -> Result<&BTreeSet<String>, Failed> {
-        if !self.platforms.contains_key(digest) {
-            let reply = self.ask(Ask::Platforms(digest.to_string())).await?;
-            let Reply::Platforms(found) = reply else {
-                return Ok(self.platforms.entry(digest.to_string()).or_default());
-            };
-            self.platforms.insert(digest.to_string(), found.iter().map(ToString::to_string).collect());
-        }
-        Ok(self.platforms.entry(digest.to_string()).or_default())
     }
 }

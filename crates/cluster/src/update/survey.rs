@@ -1,24 +1,23 @@
 //! Dry runs, for those who have a cluster and no controller: what a push would mean for each workload, and what the tags that a registry
 //! really has. Nothing is written.
 
-use super::{IMAGE_UPDATE, Outcome, Polls, Told, next_poll, resource, told, workload_name};
+use super::questions::{Questions, TRIES};
+use super::{IMAGE_UPDATE, Outcome, Platforms, Polls, Told, next_poll, resource, told, workload_name};
 use crate::client::{Cluster, Selection};
 use crate::lens::{Rollouts, Watched as _};
+use crate::registry::nodes::Nodes;
 use crate::registry::{Keys, Registries};
 use crate::{Error, SystemClock};
 use jiff::Timestamp;
 use serde::Deserialize as _;
 use serinus_decide::Kind;
 use serinus_decide::update::poll::{TRIGGER, candidates};
+use serinus_decide::update::pull::Node;
 use serinus_decide::update::reference::Reference;
 use serinus_decide::update::{Answer, Event, Habits, Tracked, propose};
-use serinus_talk::registry::{Ask, Credential, Reply};
+use serinus_talk::registry::Trouble;
 use serinus_wire::{ImageUpdate, keel};
-use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Tags that are looked at for one workload.
-const TRIES: usize = 5;
 
 /// What a registry has, and what it means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,17 +118,17 @@ pub async fn survey(
     found.retain(|(tracked, _)| !runs(tracked, &repository).is_empty());
     let keys = Keys::new(cluster.clone(), &polls.docker_config, Arc::default());
     let workloads: Vec<Tracked> = found.iter().map(|(tracked, _)| tracked.clone()).collect();
-    let mut asks = Asks {
-        registries: Registries::new(polls.transport, polls.hosts, Arc::new(SystemClock)),
-        credentials: keys.of(&workloads, &image.registry, &image.short_name).await,
-        image,
-        digests: HashMap::new(),
-    };
-    let Reply::Tags(tags) = asks.ask(Ask::Tags).await? else { return Ok(Survey::default()) };
+    let registries = Registries::new(polls.transport, polls.hosts, Arc::new(SystemClock));
+    let credentials = keys.of(&workloads, &image.registry, &image.short_name).await;
+    let (counts, registry, name) = (Arc::default(), &image.registry, &image.short_name);
+    let questions = Questions::new(&registries, counts, registry, name, credentials);
+    let nodes = Nodes::new(cluster.clone(), Arc::new(SystemClock)).all().await;
+    let mut asks = Asks { questions, repository, nodes, platforms: polls.platforms };
+    let tags = asks.questions.tags().await.map_err(refused)?;
     let listed: Vec<&str> = tags.iter().map(String::as_str).collect();
     let mut survey = Survey { tags: tags.len(), workloads: Vec::new() };
     for (tracked, known) in &found {
-        survey.workloads.push(asks.look(tracked, known, &listed, now).await?);
+        survey.workloads.push(asks.look(tracked, known, image, &listed, now).await?);
     }
     Ok(survey)
 }
@@ -139,46 +138,52 @@ fn runs(tracked: &Tracked, repository: &str) -> Vec<String> {
     tracked.images.iter().filter(of_it).cloned().collect()
 }
 
+fn refused(trouble: Trouble) -> Error {
+    Error::Refused(trouble.text)
+}
+
 struct Asks<'a> {
-    registries: Registries,
-    credentials: Vec<Credential>,
-    image: &'a Reference,
-    digests: HashMap<String, String>,
+    questions: Questions<'a>,
+    repository: String,
+    nodes: Option<Arc<[Node]>>,
+    platforms: Platforms,
 }
 
 impl Asks<'_> {
-    async fn ask(&self, ask: Ask) -> Result<Reply, Error> {
-        let (registry, name) = (&self.image.registry, &self.image.short_name);
-        let reply = self.registries.ask(registry, name, &ask, &self.credentials).await;
-        reply.map_err(|trouble| Error::Refused(trouble.text))
-    }
-
-    async fn digest(&mut self, tag: &str) -> Result<String, Error> {
-        if let Some(known) = self.digests.get(tag) {
-            return Ok(known.clone());
-        }
-        let Reply::Digest(digest) = self.ask(Ask::Digest(tag.to_string())).await? else { return Ok(String::new()) };
-        self.digests.insert(tag.to_string(), digest.clone());
-        Ok(digest)
+    /// Why the workload's nodes can't run the image, if they can't.
+    async fn misfit(&mut self, tracked: &Tracked, digest: &str) -> Result<Option<String>, Error> {
+        let missing = match (&self.nodes, self.platforms) {
+            (_, Platforms::Any) | (None, Platforms::Known) => return Ok(None),
+            (None, Platforms::Strict) => return Ok(Some("nodes can't be listed: nobody knows their platforms".into())),
+            (Some(nodes), _) => self.questions.missing(tracked, nodes, digest).await.map_err(refused)?,
+        };
+        let text = || format!("it is not for {}, as nodes of the workload are", missing.join(", "));
+        Ok((!missing.is_empty()).then(text))
     }
 
     async fn look(
         &mut self,
         tracked: &Tracked,
         known: &[ImageUpdate],
+        image: &Reference,
         tags: &[&str],
         now: Timestamp,
     ) -> Result<Surveyed, Error> {
-        let repository = self.image.repository();
+        let repository = self.repository.clone();
         let (mut tag, mut outcome) = (None, Outcome::Apart(String::new()));
         match candidates(tracked, &repository, tags) {
             Err(why) => outcome = Outcome::Refused(why),
             Ok(candidates) => {
                 for candidate in candidates.into_iter().take(TRIES) {
-                    let digest = self.digest(candidate).await?;
+                    let digest = self.questions.digest(candidate).await.map_err(refused)?;
                     let event = Event::new(&format!("{repository}:{candidate}"), Some(&digest), TRIGGER, "");
                     let event = event.map_err(Error::Malformed)?;
-                    let answer = propose(&event, tracked, known, Habits::default(), now);
+                    let mut answer = propose(&event, tracked, known, Habits::default(), now);
+                    if matches!(answer, Answer::Propose(_))
+                        && let Some(why) = self.misfit(tracked, &digest).await?
+                    {
+                        answer = Answer::Refused(why);
+                    }
                     let done = !matches!(answer, Answer::Refused(_));
                     // Of those that are refused the best one says why.
                     if done || tag.is_none() {
@@ -198,7 +203,7 @@ impl Asks<'_> {
             runs: runs(tracked, &repository),
             tag,
             outcome,
-            next_poll: next_poll(tracked, self.image, now),
+            next_poll: next_poll(tracked, image, now),
         })
     }
 }
