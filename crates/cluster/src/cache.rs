@@ -152,6 +152,11 @@ impl<K: Watched> Cache<K> {
         self.open(&self.kept(&id(namespace, name))?)
     }
 
+    /// The object of a queue's name.
+    pub fn named(&self, name: &ObjectRef<Lens<K>>) -> Option<Arc<Lens<K>>> {
+        self.get(name.namespace.as_deref().unwrap_or_default(), &name.name)
+    }
+
     /// The objects under `key`, in the order of their names.
     pub fn find(&self, key: &str) -> Vec<Arc<Lens<K>>> {
         let kept: Vec<_> = self.read(|shelf| {
@@ -171,9 +176,10 @@ impl<K: Watched> Cache<K> {
         ids.iter().map(|id| reference(id)).collect()
     }
 
-    /// Whether there is an object of that name.
-    pub fn has(&self, namespace: &str, name: &str) -> bool {
-        self.read(|shelf| shelf.objects.contains_key(id(namespace, name).as_str()))
+    /// Whether there is an object of a queue's name.
+    pub fn has(&self, name: &ObjectRef<Lens<K>>) -> bool {
+        let id = id(name.namespace.as_deref().unwrap_or_default(), &name.name);
+        self.read(|shelf| shelf.objects.contains_key(id.as_str()))
     }
 
     /// What `pick` makes of each object, in no order. All objects at the same time would be more than a cache wants to hold.

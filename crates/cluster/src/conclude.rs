@@ -1,16 +1,23 @@
 //! What follows from how a plan was carried out: when to look again, and whether people hear of it. The same for every kind of
 //! subject.
 
+use crate::events::{About, Events};
 use crate::memory::Memory;
 use crate::queue::Action;
 use crate::write::{Carried, Outcome};
 use jiff::Timestamp;
+use serinus_decide::{Note, NoteType};
 use std::fmt::Display;
 use std::hash::Hash;
 use std::time::Duration;
 
 /// Pause after the server refused a write for good: a person has to change something first.
-pub(crate) const AFTER_REFUSAL: Duration = Duration::from_secs(60);
+const AFTER_REFUSAL: Duration = Duration::from_secs(60);
+/// The reason of an event about a pass that failed.
+pub(crate) const FAILED: &str = "ReconciliationError";
+/// What is said when a decision did not come to its end.
+pub(crate) const PANICKED: &str =
+    "the decision panicked; this is a defect of the controller, please report it with the object";
 /// Failures in a row after which people hear of it.
 const WORTH_AN_EVENT: u32 = 5;
 /// Shortest pause before looking again: a wake-up that is due already must not spin.
@@ -33,6 +40,14 @@ pub(crate) struct Concluded {
 }
 
 impl Concluded {
+    /// Lets people hear of it, and gives when to look again.
+    pub fn tell(self, events: &Events, about: &About<'_>, reason: &str) -> Action {
+        if let Some(message) = self.complaint {
+            events.note(about, &Note { kind: NoteType::Warning, reason: reason.to_string(), message });
+        }
+        self.action
+    }
+
     fn good(pause: Duration) -> Concluded {
         Concluded { action: Action::After(pause), failed: false, complaint: None }
     }

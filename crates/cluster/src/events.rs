@@ -13,7 +13,7 @@ use kube::api::PostParams;
 use kube::core::Request;
 use serde_json::{Value, json};
 use serinus_decide::{Note, NoteType};
-use serinus_wire::{ImageUpdate, ObjectMeta, Rollout, Time, image_update, keys};
+use serinus_wire::{AnalysisRun, Experiment, ImageUpdate, ObjectMeta, Rollout, Time, image_update, keys};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +49,16 @@ impl<'a> About<'a> {
     /// A Rollout.
     pub fn rollout(rollout: &'a Rollout) -> About<'a> {
         About { api_version: keys::API_VERSION, kind: "Rollout", meta: &rollout.metadata }
+    }
+
+    /// An AnalysisRun.
+    pub fn run(run: &'a AnalysisRun) -> About<'a> {
+        About { api_version: keys::API_VERSION, kind: "AnalysisRun", meta: &run.metadata }
+    }
+
+    /// An Experiment.
+    pub fn experiment(experiment: &'a Experiment) -> About<'a> {
+        About { api_version: keys::API_VERSION, kind: "Experiment", meta: &experiment.metadata }
     }
 
     /// An update.

@@ -1,6 +1,6 @@
 //! One look at one Experiment: what is seen, what is decided, carry it out, and when to look again.
 
-use crate::conclude::{AT_ONCE, Concluded, conclude, pause_until, trouble};
+use crate::conclude::{AT_ONCE, Concluded, FAILED, PANICKED, conclude, pause_until, trouble};
 use crate::events::{About, Events};
 use crate::lens::{
     AnalysisRuns, AnalysisTemplates, ClusterTemplates, Experiments, Lens, ReplicaSets, Services, Watched,
@@ -14,10 +14,10 @@ use crate::{Clock, Error};
 use kube::api::ListParams;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
+use serinus_decide::Kind;
 use serinus_decide::experiment::{Seen, analysis_templates, decide, is_behind, is_own, part_name, services};
 use serinus_decide::seen::open_templates;
-use serinus_decide::{Kind, Note, NoteType};
-use serinus_wire::{AnalysisTemplate, Experiment, ObjectMeta, keys};
+use serinus_wire::{AnalysisTemplate, Experiment, ObjectMeta};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,10 +41,7 @@ pub(crate) async fn reconcile(subject: Arc<ExperimentRef>, pass: Arc<ExperimentP
         Ok(overdue) => overdue,
         Err(left) => return Action::After(left),
     };
-    let namespace = subject.namespace.as_deref().unwrap_or_default();
-    let Some(lens) = pass.caches.experiments.get(namespace, &subject.name) else {
-        return Action::OnChange;
-    };
+    let Some(lens) = pass.caches.experiments.named(&subject) else { return Action::OnChange };
     let cached = if overdue { None } else { Some(from_caches(&pass.caches, &lens.value)) };
     let seen = if let Some(seen) = cached.filter(|seen| !is_behind(seen)) {
         seen
@@ -68,14 +65,12 @@ impl ExperimentPass {
         let seen = Seen { refused, ..seen };
         let now = self.clock.now();
         let Ok(plan) = catch_unwind(AssertUnwindSafe(|| decide(&seen, now))) else {
-            let text = "the decision panicked; this is a defect of the controller, please report it with the object";
-            return self.tell(&seen.experiment, trouble(&self.memory, subject, text, None));
+            return self.tell(&seen.experiment, trouble(&self.memory, subject, PANICKED, None));
         };
         for line in plan.report.waits() {
             tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
         }
-        let about = About { api_version: keys::API_VERSION, kind: "Experiment", meta: &seen.experiment.metadata };
-        let carried = carry_out(&self.client, &self.events, &about, &plan).await;
+        let carried = carry_out(&self.client, &self.events, &About::experiment(&seen.experiment), &plan).await;
         let next = pause_until(plan.wake, self.clock.now(), self.resync);
         if self.remember_refusal(subject, &carried) {
             self.memory.of(subject, |remembered| remembered.expect(carried.expected));
@@ -92,12 +87,7 @@ impl ExperimentPass {
     }
 
     fn tell(&self, experiment: &Experiment, concluded: Concluded) -> Action {
-        if let Some(message) = concluded.complaint {
-            let note = Note { kind: NoteType::Warning, reason: "ReconciliationError".to_string(), message };
-            let about = About { api_version: keys::API_VERSION, kind: "Experiment", meta: &experiment.metadata };
-            self.events.note(&about, &note);
-        }
-        concluded.action
+        concluded.tell(&self.events, &About::experiment(experiment), FAILED)
     }
 }
 

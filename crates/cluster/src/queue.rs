@@ -127,7 +127,7 @@ pub(crate) async fn work<K: Watched, P, F>(
         }
         while let Some(subject) = queue.next(Instant::now()) {
             // By name alone: a pass that has to wait for the caches never opens the object.
-            if cache.has(subject.namespace.as_deref().unwrap_or_default(), &subject.name) {
+            if cache.has(&subject) {
                 passes.push(reconcile(subject.clone(), pass.clone()).map(|action| (subject, action)).boxed());
             } else {
                 // It is gone by the time it is its turn.

@@ -1,6 +1,6 @@
 //! One pass over one Rollout: are the caches fresh, what is seen, what is decided, carry it out, when to look again.
 
-use crate::conclude::{Concluded, conclude, pause_until, trouble};
+use crate::conclude::{Concluded, FAILED, PANICKED, conclude, pause_until, trouble};
 use crate::events::{About, Events};
 use crate::fresh::Freshness;
 use crate::lens::{AnalysisRuns, Lens, ReplicaSets, Rollouts};
@@ -50,8 +50,8 @@ pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action 
         Freshness::Fresh => false,
         Freshness::Overdue => true,
     };
-    let (namespace, name) = (subject.namespace.as_deref().unwrap_or_default(), subject.name.as_str());
-    let Some(lens) = pass.caches.rollouts.get(namespace, name) else { return Action::OnChange };
+    let Some(lens) = pass.caches.rollouts.named(&subject) else { return Action::OnChange };
+    let (namespace, name) = (lens.meta().namespace.as_str(), lens.meta().name.as_str());
     let cached = if overdue { None } else { Some(seen::from_caches(&pass.caches, &lens.value).await) };
     let seen = match cached {
         Some(Ok(seen)) if !serinus_decide::is_behind(&seen) => {
@@ -86,8 +86,7 @@ impl Pass {
         self.announce(subject, &seen.rollout);
         let now = self.clock.now();
         let Ok(plan) = catch_unwind(AssertUnwindSafe(|| (self.decide)(&seen, now))) else {
-            let text = "the decision panicked; this is a defect of the controller, please report it with the object";
-            return self.trouble(subject, &seen.rollout, text, None);
+            return self.trouble(subject, &seen.rollout, PANICKED, None);
         };
         self.memory.of(subject, |remembered| remembered.held_since = plan.held_since);
         for line in plan.report.waits() {
@@ -142,20 +141,17 @@ impl Pass {
         let next = pause_until(wake, self.clock.now(), self.resync);
         // The one reason that the contract has for a router that will not be told.
         let routes = carried.refusal.as_ref().is_some_and(|(target, _)| target.kind == Kind::Ingress);
-        let reason = if routes { "TrafficRoutingError" } else { "ReconciliationError" };
+        let reason = if routes { "TrafficRoutingError" } else { FAILED };
         self.tell(rollout, conclude(&self.memory, subject, carried, next), reason)
     }
 
     fn trouble(&self, subject: &Subject, rollout: &Rollout, text: &str, later: Option<Duration>) -> (Action, bool) {
-        self.tell(rollout, trouble(&self.memory, subject, text, later), "ReconciliationError")
+        self.tell(rollout, trouble(&self.memory, subject, text, later), FAILED)
     }
 
     fn tell(&self, rollout: &Rollout, concluded: Concluded, reason: &str) -> (Action, bool) {
-        if let Some(message) = concluded.complaint {
-            let note = Note { kind: NoteType::Warning, reason: reason.to_string(), message };
-            self.events.note(&About::rollout(rollout), &note);
-        }
-        (concluded.action, concluded.failed)
+        let failed = concluded.failed;
+        (concluded.tell(&self.events, &About::rollout(rollout), reason), failed)
     }
 
     /// One event for a Rollout that no controller has looked at yet.

@@ -1,17 +1,16 @@
 //! One look at one AnalysisRun: what is seen, what is decided, carry it out, measure, and look again with the answers.
 
 use crate::cache::Change;
-use crate::conclude::{AFTER_REFUSAL, pause_until};
+use crate::conclude::{FAILED, PANICKED, conclude, pause_until, trouble};
 use crate::events::{About, Events};
 use crate::lens::{AnalysisRuns, JobPods, Jobs, Lens};
 use crate::measure::Measure;
 use crate::memory::Memory;
 use crate::queue::Action;
 use crate::watches::{Caches, key};
-use crate::write::{Carried, Outcome, carry_out};
+use crate::write::{Outcome, carry_out};
 use crate::{Clock, Error};
 use futures::channel::mpsc::UnboundedSender;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::runtime::reflector::ObjectRef;
@@ -73,15 +72,12 @@ pub(crate) async fn reconcile(subject: Arc<RunRef>, pass: Arc<RunPass>) -> Actio
         Ok(overdue) => overdue,
         Err(left) => return Action::After(left),
     };
-    let namespace = subject.namespace.as_deref().unwrap_or_default();
-    let Some(lens) = pass.caches.analysis_runs.get(namespace, &subject.name) else {
-        return Action::OnChange;
-    };
+    let Some(lens) = pass.caches.analysis_runs.named(&subject) else { return Action::OnChange };
     let seen = if overdue {
         match pass.read_directly(&lens.value).await {
             Ok(Some(seen)) => seen,
             Ok(None) => return Action::OnChange,
-            Err(error) => return pass.trouble(&subject, &error.to_string(), None),
+            Err(error) => return pass.trouble(&subject, &lens.value, &error.to_string()),
         }
     } else {
         let of_run = jobs_of(&lens.meta().uid);
@@ -101,7 +97,7 @@ impl RunPass {
     async fn look(self: &Arc<Self>, subject: &RunRef, seen: Seen) -> Action {
         let secrets = match self.secrets(&seen.run).await {
             Ok(secrets) => secrets,
-            Err(error) => return self.trouble(subject, &error.to_string(), None),
+            Err(error) => return self.trouble(subject, &seen.run, &error.to_string()),
         };
         let uid = seen.run.metadata.uid.clone();
         let measured = self.pending.of(&uid, |measured| measured.clone());
@@ -110,13 +106,12 @@ impl RunPass {
         let seen = Seen { secrets, answers: measured.answers, asked: measured.asked, job_namespace, ..seen };
         let now = self.clock.now();
         let Ok(decision) = catch_unwind(AssertUnwindSafe(|| decide(&seen, now))) else {
-            return self.trouble(subject, "the decision panicked; this is a defect of the controller", None);
+            return self.trouble(subject, &seen.run, PANICKED);
         };
         for line in decision.plan.report.waits() {
             tracing::debug!(%subject, part = line.part, verdict = %line.verdict, "{}", line.text);
         }
-        let about =
-            About { api_version: serinus_wire::keys::API_VERSION, kind: "AnalysisRun", meta: &seen.run.metadata };
+        let about = About::run(&seen.run);
         let carried = carry_out(&self.client, &self.events, &about, &decision.plan).await;
         if carried.outcome == Outcome::Done {
             self.pending.of(&uid, |measured| {
@@ -127,7 +122,8 @@ impl RunPass {
                 self.ask(subject, &uid, ask);
             }
         }
-        self.conclude(subject, carried, decision.plan.wake)
+        let next = pause_until(decision.plan.wake, self.clock.now(), self.resync);
+        conclude(&self.memory, subject, carried, next).tell(&self.events, &about, FAILED)
     }
 
     /// Measures beside everything else; the answer wakes the run.
@@ -179,35 +175,8 @@ impl RunPass {
         Ok(Some(Seen { run: read.value, jobs, pods, ..Seen::default() }))
     }
 
-    fn conclude(&self, subject: &RunRef, carried: Carried, wake: Option<Timestamp>) -> Action {
-        self.memory.of(subject, |remembered| remembered.expect(carried.expected));
-        match carried.outcome {
-            Outcome::Done => {
-                self.memory.of(subject, |remembered| remembered.succeeded());
-                Action::After(pause_until(wake, self.clock.now(), self.resync))
-            }
-            Outcome::Conflict(text) => {
-                tracing::debug!(%subject, text, "somebody else was faster: looks again");
-                Action::After(self.memory.of(subject, |remembered| remembered.failed()))
-            }
-            Outcome::Refused(text) => {
-                tracing::warn!(%subject, text, "refused");
-                self.memory.of(subject, |remembered| remembered.failed());
-                Action::After(AFTER_REFUSAL)
-            }
-            Outcome::Leaving(text) => {
-                tracing::debug!(%subject, text, "left alone");
-                self.memory.of(subject, |remembered| remembered.rest(AFTER_REFUSAL));
-                Action::After(AFTER_REFUSAL)
-            }
-            Outcome::Trouble(text, later) => self.trouble(subject, &text, later),
-        }
-    }
-
-    fn trouble(&self, subject: &RunRef, text: &str, later: Option<Duration>) -> Action {
-        let pause = self.memory.of(subject, |remembered| remembered.failed());
-        tracing::warn!(%subject, text, "tries again");
-        Action::After(pause.max(later.unwrap_or_default()))
+    fn trouble(&self, subject: &RunRef, run: &AnalysisRun, text: &str) -> Action {
+        trouble(&self.memory, subject, text, None).tell(&self.events, &About::run(run), FAILED)
     }
 }
 

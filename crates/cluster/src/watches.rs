@@ -373,12 +373,9 @@ impl<T: Told> Start<'_, T> {
             for concern in objects.flat_map(|object| concerns(&object.value)) {
                 let found = match concern {
                     Concerns::Key(key) => rollouts.references(&key),
-                    Concerns::One { namespace, name } if rollouts.has(&namespace, &name) => {
-                        vec![ObjectRef::new(&name).within(&namespace)]
-                    }
-                    Concerns::One { .. } => Vec::new(),
+                    Concerns::One { namespace, name } => vec![ObjectRef::new(&name).within(&namespace)],
                 };
-                for rollout in found {
+                for rollout in found.into_iter().filter(|rollout| rollouts.has(rollout)) {
                     let _ = queue.unbounded_send(rollout);
                 }
             }

@@ -4,14 +4,14 @@ use super::counts::Counts;
 use super::watches::{Subject, UpdateCaches};
 use super::way::Way;
 use crate::Clock;
-use crate::conclude::{AT_ONCE, conclude, trouble};
+use crate::conclude::{AT_ONCE, FAILED, PANICKED, conclude, trouble};
 use crate::events::{About, Events};
 use crate::memory::Memory;
 use crate::queue::Action;
 use crate::write::{Outcome, carry_out};
 use kube::Client;
 use serinus_decide::update::{Habits, decide};
-use serinus_decide::{Act, Kind, Note, NoteType, Op, Plan, Write};
+use serinus_decide::{Act, Kind, Op, Plan, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +31,7 @@ pub(crate) struct Pass {
 
 /// Writes are guarded by the versions that were seen, so a cache that lags costs a conflict and never a second write.
 pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action {
-    let namespace = subject.namespace.as_deref().unwrap_or_default();
-    let Some(lens) = pass.caches.updates.get(namespace, &subject.name) else {
+    let Some(lens) = pass.caches.updates.named(&subject) else {
         pass.memory.forget(&subject);
         pass.way.forget(&subject);
         return Action::OnChange;
@@ -53,22 +52,15 @@ pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action 
             }
             let carried = carry_out(&pass.client, &pass.events, &About::update(update), &plan).await;
             if matches!(carried.outcome, Outcome::Done) && writes_workload(&plan) {
-                pass.counts.updated(namespace, &update.spec.workload.name);
+                pass.counts.updated(&update.metadata.namespace, &update.spec.workload.name);
             }
             let left = plan.wake.and_then(|wake| Duration::try_from(wake.duration_since(pass.clock.now())).ok());
             let next = left.map_or(pass.resync, |left| left.clamp(AT_ONCE, pass.resync.max(AT_ONCE)));
             conclude(&pass.memory, &subject, carried, next)
         }
-        Err(_) => {
-            let text = "the decision panicked; this is a defect of the controller, please report it with the object";
-            trouble(&pass.memory, &subject, text, None)
-        }
+        Err(_) => trouble(&pass.memory, &subject, PANICKED, None),
     };
-    if let Some(message) = concluded.complaint {
-        let note = Note { kind: NoteType::Warning, reason: "ReconciliationError".to_string(), message };
-        pass.events.note(&About::update(update), &note);
-    }
-    concluded.action
+    concluded.tell(&pass.events, &About::update(update), FAILED)
 }
 
 /// Whether a plan only says of an update that it waits for votes, or that a later one has taken its place.
