@@ -67,10 +67,17 @@ impl<'a> About<'a> {
     }
 }
 
+/// An event that waits to be written, as its text: thousands may wait, and a tree would be five times as large.
+pub(crate) struct Waiting {
+    namespace: Box<str>,
+    lane: usize,
+    text: Box<[u8]>,
+}
+
 /// Takes events; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Events {
-    queue: mpsc::Sender<Value>,
+    queue: mpsc::Sender<Waiting>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     instance: String,
@@ -79,7 +86,7 @@ pub(crate) struct Events {
 
 impl Events {
     /// A queue, and the end that `write_all` empties.
-    pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>, instance: String) -> (Events, mpsc::Receiver<Value>) {
+    pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>, instance: String) -> (Events, mpsc::Receiver<Waiting>) {
         let (queue, written) = mpsc::channel(QUEUE);
         (Events { queue, clock, metrics, instance, serial: Arc::default() }, written)
     }
@@ -109,7 +116,9 @@ impl Events {
         tracing::info!(namespace, object = about.kind, name, kind, reason = note.reason, "{}", note.message);
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let event = event(about, note, self.clock.now(), serial, &self.instance);
-        if self.queue.try_send(event).is_err() {
+        let text = event.to_string().into_bytes().into_boxed_slice();
+        let waiting = Waiting { namespace: namespace.as_str().into(), lane: lane(&meta.uid), text };
+        if self.queue.try_send(waiting).is_err() {
             self.metrics.event_lost();
         }
     }
@@ -161,12 +170,11 @@ fn truncated(message: &str) -> &str {
 }
 
 /// Writes what is queued until every `Events` is gone and the queue is empty. The events of one object keep their order.
-pub(crate) async fn write_all(client: Client, mut queue: mpsc::Receiver<Value>, metrics: Arc<Metrics>) {
+pub(crate) async fn write_all(client: Client, mut queue: mpsc::Receiver<Waiting>, metrics: Arc<Metrics>) {
     let (lanes, ends): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(LANE)).unzip();
     let share_out = async move {
         while let Some(event) = queue.recv().await {
-            let lane = lane(&event["involvedObject"]["uid"]);
-            if let Some(lane) = lanes.get(lane) {
+            if let Some(lane) = lanes.get(event.lane) {
                 let _ = lane.send(event).await;
             }
         }
@@ -184,17 +192,16 @@ pub(crate) async fn write_all(client: Client, mut queue: mpsc::Receiver<Value>, 
     futures::join!(share_out, join_all(written));
 }
 
-fn lane(uid: &Value) -> usize {
+fn lane(uid: &str) -> usize {
     let mut hasher = DefaultHasher::new();
-    uid.as_str().unwrap_or_default().hash(&mut hasher);
+    uid.hash(&mut hasher);
     usize::try_from(hasher.finish() % LANES as u64).unwrap_or_default()
 }
 
-async fn write(client: &Client, event: &Value) -> bool {
-    let namespace = event["metadata"]["namespace"].as_str().unwrap_or_default();
-    let path = Request::new(format!("/api/v1/namespaces/{namespace}/events"));
+async fn write(client: &Client, event: &Waiting) -> bool {
+    let path = Request::new(format!("/api/v1/namespaces/{}/events", event.namespace));
     for attempt in 1..=TRIES {
-        let Ok(request) = path.create(&PostParams::default(), event.to_string().into_bytes()) else { return false };
+        let Ok(request) = path.create(&PostParams::default(), event.text.to_vec()) else { return false };
         match tokio::time::timeout(TIMEOUT, client.request::<serde::de::IgnoredAny>(request)).await {
             Ok(Ok(_)) => return true,
             // The try before was carried out and only its answer lost.

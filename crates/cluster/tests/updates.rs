@@ -103,6 +103,31 @@ async fn from_the_push_through_approval_and_canary_to_the_verdict() {
     running.stop().await;
 }
 
+/// Who has voted for the update need not promote its canary; where the workload does not say so, somebody has to.
+#[tokio::test(start_paused = true)]
+async fn one_approval_stands_for_the_update_and_the_promotion() {
+    for promotes in [true, false] {
+        let annotations = json!({"keel.sh/policy": "minor", "keel.sh/approvals": "1", "serinus.dev/approval-promotes": promotes.to_string()});
+        let (world, updates, running) = world(annotations).await;
+        let steps = json!([{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": "10s"}}, {"setWeight": 60}, {"pause": {}}]);
+        world.patch(&ROLLOUT, seed::NAME, json!({"spec": {"strategy": {"canary": {"steps": steps}}}})).await;
+        world.until(&ROLLOUT, seed::NAME, 60, is_healthy).await;
+        let name = proposed(push(&updates, "1.1.0").await);
+        vote(&updates, &name, "ann", Decision::Approve).await;
+        if promotes {
+            until(&world, &name, Phase::Promoted).await;
+            let mut reasons = world.reasons(&name).await;
+            reasons.retain(|reason| reason == "UpdatePromotes");
+            assert_eq!(reasons.len(), 2, "each pause without an end, once");
+        } else {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            assert_eq!(text(&world.get(&IMAGE_UPDATE, &name).await, "/status/phase"), "RollingOut");
+            assert_eq!(text(&world.get(&ROLLOUT, seed::NAME).await, "/status/phase"), "Paused");
+        }
+        running.stop().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_aborted_canary_is_a_verdict_and_is_remembered() {
     let (world, updates, running) = world(json!({"keel.sh/policy": "minor"})).await;

@@ -112,6 +112,7 @@ impl World {
                     (false, false) => "Progressing".to_string(),
                 },
                 message: String::new(),
+                held: None,
             },
         };
         let siblings = self.updates.values().filter(|other| other.metadata.name != name).cloned().collect();

@@ -34,6 +34,8 @@ pub const MONITOR_CONTAINERS: &str = "keel.sh/monitorContainers";
 pub const DIGEST: &str = "keel.sh/digest";
 /// Time of the last update, on the pod template.
 pub const UPDATE_TIME: &str = "keel.sh/update-time";
+/// `true`: the votes for an update count for the promotion of its canary. Ours; Keel has no canaries.
+pub const APPROVAL_PROMOTES: &str = "serinus.dev/approval-promotes";
 /// What `kubectl rollout history` shows.
 pub const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 
@@ -59,6 +61,8 @@ pub struct Settings {
     pub approval_deadline: i64,
     /// The deadline could not be read: its text.
     pub bad_deadline: Option<String>,
+    /// The votes count for the promotion of the canary as well.
+    pub approval_promotes: bool,
     /// Secret with the credentials of the registry.
     pub image_pull_secret: Option<String>,
     /// Init containers are listed and polled.
@@ -100,6 +104,7 @@ impl Settings {
                 .filter(|hours| *hours != 0)
                 .unwrap_or(DEFAULT_DEADLINE),
             bad_deadline: deadline.filter(|(_, hours)| hours.is_none()).map(|(text, _)| text.clone()),
+            approval_promotes: is_true(annotations.get(APPROVAL_PROMOTES)),
             image_pull_secret: loosely_label_first(IMAGE_PULL_SECRET).filter(|name| !name.is_empty()).cloned(),
             init_containers: is_true(loosely_label_first(INIT_CONTAINERS)),
             init_containers_updated: is_true(annotations.get(INIT_CONTAINERS)),

@@ -75,5 +75,7 @@ fn can_wait(plan: &Plan) -> bool {
 
 /// Whether a plan puts images into a workload.
 fn writes_workload(plan: &Plan) -> bool {
-    plan.acts.iter().any(|act| matches!(act, Act::Write(write) if write.target.kind != Kind::ImageUpdate))
+    plan.acts.iter().any(
+        |act| matches!(act, Act::Write(Write { op: Op::Patch(_), target, .. }) if target.kind != Kind::ImageUpdate),
+    )
 }

@@ -3,6 +3,7 @@
 use super::apply;
 use super::follow;
 use super::policy::Policy;
+use super::promote;
 use super::propose::{Habits, takes_place};
 use super::tracked::Tracked;
 use crate::plan::{Act, Guard, Kind, Line, Note, NoteType, Op, Plan, Target, Verdict, Write};
@@ -30,7 +31,7 @@ pub struct Seen {
 }
 
 /// What rolls a workload out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Behind {
     /// Its own controller.
     #[default]
@@ -51,6 +52,8 @@ pub enum Behind {
         phase: String,
         /// Why.
         message: String,
+        /// The Rollout itself, where it waits for nothing but a person who promotes it.
+        held: Option<Box<ObjectMeta>>,
     },
 }
 
@@ -68,6 +71,7 @@ impl Behind {
             aborted: status.abort,
             phase: status.phase.clone(),
             message: status.message.clone(),
+            held: promote::held(rollout),
         }
     }
 }

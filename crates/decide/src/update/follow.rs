@@ -2,6 +2,7 @@
 
 use super::apply::runs;
 use super::decide::{Behind, Work};
+use super::promote;
 use super::tracked::{Progress, Tracked};
 use crate::plan::{Kind, Verdict};
 use serinus_wire::ImageUpdate;
@@ -35,6 +36,9 @@ pub fn follow(work: &mut Work<'_>, tracked: &Tracked) {
             work.report("rollout", Verdict::Acts, "notes the pods that it brings");
         }
         Behind::Rollout { pod_hash, .. } if known.is_empty() || pod_hash != known => replaced(work, tracked),
+        Behind::Rollout { held: Some(rollout), .. } if promote::counts(work, tracked) => {
+            promote::promote(work, &rollout)
+        }
         Behind::Rollout { stable_hash, aborted, phase, message, name, .. } => {
             if aborted {
                 // The message may still be that of the step before.

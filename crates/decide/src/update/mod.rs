@@ -9,6 +9,7 @@ pub mod expression;
 mod follow;
 pub mod policy;
 pub mod poll;
+mod promote;
 pub mod propose;
 pub mod pull;
 pub mod reference;
