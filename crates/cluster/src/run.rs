@@ -16,7 +16,7 @@ use crate::reconcile::{Decide, Pass, reconcile};
 use crate::runs::{self, Pending, RunPass, RunRef};
 use crate::transport::Http;
 use crate::update::watches::Waker;
-use crate::update::{Polls, Updates, Updating};
+use crate::update::{Outside, Polls, Receiver, Updates, Updating};
 use crate::watches::{Caches, Queues, Scope, Subject, Told, watches};
 use crate::{Clock, Error, SystemClock};
 use futures::StreamExt;
@@ -61,6 +61,8 @@ pub struct Options {
     pub updates: Option<Updates>,
     /// How registries are polled for updates; absent: they are not.
     pub polls: Option<Polls>,
+    /// Who is told how updates end.
+    pub receivers: Vec<Receiver>,
 }
 
 impl Options {
@@ -78,6 +80,7 @@ impl Options {
             prometheus: std::env::var("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS").unwrap_or_default(),
             updates: None,
             polls: None,
+            receivers: Vec::new(),
         }
     }
 }
@@ -88,8 +91,8 @@ impl Options {
 /// # Errors
 /// Leadership was lost.
 pub async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<(), Error> {
-    let Options { scope, lease, listeners, threads, resync, clock, decide, transport, prometheus, updates, polls } =
-        options;
+    let Options { scope, lease, listeners, threads, resync, clock, decide, .. } = options;
+    let Options { transport, prometheus, updates, polls, receivers, .. } = options;
     let mut background = JoinSet::new();
     let metrics = Arc::new(Metrics::default());
     let pages = Arc::new(Pages::new(metrics.clone()));
@@ -135,8 +138,9 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     teller.leads.store(true, Ordering::Relaxed);
     pages.enter(Stage::Working);
     background.spawn(give_back(client.clone(), caches.clone(), orphans));
+    let outside = Outside { polls, receivers, transport: transport.clone() };
     let updates =
-        updating.map(|updating| updating.work(client.clone(), events.clone(), resync, threads, polls, stop.clone()));
+        updating.map(|updating| updating.work(client.clone(), events.clone(), resync, threads, outside, stop.clone()));
     let run_pass = RunPass {
         client: client.clone(),
         caches: caches.clone(),

@@ -181,6 +181,9 @@ pub struct ImageUpdateStatus {
     /// When the verdict fell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
+    /// When the verdict was told to all who receive verdicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Time>,
 }
 
 /// The rollout that an update started.

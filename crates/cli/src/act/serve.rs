@@ -3,7 +3,7 @@
 use crate::args::{Connection, ControllerArgs, SandboxArgs};
 use anyhow::Context as _;
 use serinus_cluster::client;
-use serinus_cluster::update::{Polls, Updates};
+use serinus_cluster::update::{Polls, Receiver, Updates};
 use serinus_decide::update::Habits;
 use serinus_decide::update::schedule::Schedule;
 use std::process::ExitCode;
@@ -49,6 +49,8 @@ pub async fn controller(connection: &Connection, args: &ControllerArgs) -> anyho
         let updates = Updates::new(Habits { spell_as_keel: args.keel_spelling });
         options.updates = Some(updates.clone());
         options.polls = polls(args, |name| std::env::var(name).ok())?;
+        let receivers = Receiver::list(&std::env::var("VERDICT_WEBHOOKS").unwrap_or_default());
+        options.receivers = receivers.map_err(|why| anyhow::anyhow!("VERDICT_WEBHOOKS: {why}"))?;
         let address = std::net::SocketAddr::new(args.bind_address, args.updates_port);
         let listener =
             tokio::net::TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;

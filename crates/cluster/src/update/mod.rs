@@ -9,21 +9,24 @@ mod poll;
 mod questions;
 mod round;
 mod survey;
+mod verdicts;
 pub(crate) mod watches;
 mod way;
 
 pub use poll::{Platforms, Polls};
 pub use survey::{Survey, Surveyed, explain, survey};
+pub use verdicts::Receiver;
 
 use crate::cache::Cache;
 use crate::client::{ClientError, Cluster, Patch, Resource};
 use crate::events::Events;
 use crate::lens::Rollouts;
+use crate::measure::Transport;
 use crate::queue::work;
 use crate::watches::{Scope, Told as Hears};
 use crate::{Clock, Error};
 use counts::Counts;
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::future::{BoxFuture, OptionFuture};
 use futures::{FutureExt, StreamExt, stream};
 use kube::Client;
@@ -40,6 +43,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use verdicts::Verdicts;
 use watches::{Subject, UpdateCaches, Waker, workload_key};
 use way::Way;
 
@@ -385,11 +389,22 @@ fn resource(kind: Kind) -> Option<Resource> {
     }
 }
 
+/// Whom the part of a controller that looks after updates talks with, beside the cluster.
+pub(crate) struct Outside {
+    /// How registries are polled; absent: they are not.
+    pub polls: Option<Polls>,
+    /// Who is told verdicts.
+    pub receivers: Vec<Receiver>,
+    /// How they are told.
+    pub transport: Arc<dyn Transport>,
+}
+
 /// The part of a controller that looks after updates.
 pub(crate) struct Updating {
     updates: Updates,
     caches: UpdateCaches,
     waker: Waker,
+    queue: UnboundedSender<Subject>,
     queued: UnboundedReceiver<Subject>,
     clock: Arc<dyn Clock>,
     habits: Habits,
@@ -406,7 +421,7 @@ impl Updating {
         told: &impl Hears,
     ) -> (Updating, Vec<BoxFuture<'static, ()>>) {
         let (queue, queued) = unbounded();
-        let (caches, waker, mut running) = watches::watches(client, scope, rollouts.clone(), queue, told);
+        let (caches, waker, mut running) = watches::watches(client, scope, rollouts.clone(), queue.clone(), told);
         let habits = updates.habits();
         let (of_handle, client, time, handle) = (caches.clone(), client.clone(), clock.clone(), updates.clone());
         let go_live = async move {
@@ -415,7 +430,7 @@ impl Updating {
             }
         };
         running.push(go_live.boxed());
-        (Updating { updates, caches, waker, queued, clock, habits }, running)
+        (Updating { updates, caches, waker, queue, queued, clock, habits }, running)
     }
 
     /// What wakes updates.
@@ -430,14 +445,24 @@ impl Updating {
         events: Events,
         resync: Duration,
         threads: u16,
-        polls: Option<Polls>,
+        outside: Outside,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> {
-        let Updating { updates, caches, queued, clock, habits, .. } = self;
+        let Updating { updates, caches, queue, queued, clock, habits, .. } = self;
+        let Outside { polls, receivers, transport } = outside;
+        let verdicts = Arc::new(Verdicts {
+            receivers,
+            transport,
+            cluster: Cluster::of(client.clone()),
+            events: events.clone(),
+            clock: clock.clone(),
+            queue,
+            told: Default::default(),
+        });
         let poller = polls.map(|polls| Poller::new(updates.clone(), &client, caches.clone(), clock.clone(), polls));
         let (counts, way) = (updates.counts(), updates.0.way.clone());
         let memory = Default::default();
-        let pass = pass::Pass { client, caches, memory, events, clock, habits, resync, counts, way };
+        let pass = pass::Pass { client, caches, memory, events, clock, habits, resync, counts, way, verdicts };
         async move {
             if stop.run_until_cancelled(pass.caches.ready()).await == Some(true) {
                 let store = pass.caches.updates.clone();

@@ -1,6 +1,7 @@
 //! One pass over one update: what is seen, what is decided, carry it out, when to look again.
 
 use super::counts::Counts;
+use super::verdicts::Verdicts;
 use super::watches::{Subject, UpdateCaches};
 use super::way::Way;
 use crate::Clock;
@@ -27,6 +28,7 @@ pub(crate) struct Pass {
     pub resync: Duration,
     pub counts: Arc<Counts>,
     pub way: Arc<Way>,
+    pub verdicts: Arc<Verdicts>,
 }
 
 /// Writes are guarded by the versions that were seen, so a cache that lags costs a conflict and never a second write.
@@ -34,6 +36,7 @@ pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action 
     let Some(lens) = pass.caches.updates.named(&subject) else {
         pass.memory.forget(&subject);
         pass.way.forget(&subject);
+        pass.verdicts.forget(&subject);
         return Action::OnChange;
     };
     let update = &lens.value;
@@ -60,7 +63,12 @@ pub(crate) async fn reconcile(subject: Arc<Subject>, pass: Arc<Pass>) -> Action 
         }
         Err(_) => trouble(&pass.memory, &subject, PANICKED, None),
     };
-    concluded.tell(&pass.events, &About::update(update), FAILED)
+    let action = concluded.tell(&pass.events, &About::update(update), FAILED);
+    match (pass.verdicts.look(&subject, update), action) {
+        (Some(pause), Action::After(other)) => Action::After(pause.min(other)),
+        (Some(pause), Action::OnChange) => Action::After(pause),
+        (None, action) => action,
+    }
 }
 
 /// Whether a plan only says of an update that it waits for votes, or that a later one has taken its place.

@@ -15,6 +15,7 @@ pub mod pull;
 pub mod reference;
 pub mod schedule;
 pub mod tracked;
+pub mod verdict;
 pub mod version;
 
 pub use decide::{Behind, Seen, decide};
