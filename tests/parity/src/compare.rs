@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::known;
 use crate::normal::{Hashes, Kind, anonymous, words};
 use crate::record::Entry;
 use crate::scenario::Strategy;
@@ -187,12 +188,15 @@ fn without(list: &[String], common: &[&String]) -> Vec<usize> {
     left.map(|(at, _)| at).collect()
 }
 
-/// The longest common subsequence.
+/// The longest common subsequence. Of two events that have changed places, the one whose place may be chance is left out: it is what has moved.
 fn common<'a>(a: &'a [String], b: &[String]) -> Vec<&'a String> {
+    // One whose place says something outweighs all the others.
+    let weight = |event: &str| if known::may_move(event) { 1 } else { 1 + a.len() };
     let mut best = vec![vec![0usize; b.len() + 1]; a.len() + 1];
     for (i, left) in a.iter().enumerate().rev() {
         for (j, right) in b.iter().enumerate().rev() {
-            best[i][j] = if left == right { best[i + 1][j + 1] + 1 } else { best[i + 1][j].max(best[i][j + 1]) };
+            best[i][j] =
+                if left == right { best[i + 1][j + 1] + weight(left) } else { best[i + 1][j].max(best[i][j + 1]) };
         }
     }
     let (mut i, mut j, mut out) = (0, 0, Vec::new());
@@ -278,5 +282,13 @@ mod tests {
         let (argo, ours) = (told(&["a", "b", "c"]), told(&["c", "a", "b"]));
         let found = compare(Strategy::Nginx, &side(&argo), &side(&ours));
         assert_eq!(found, [vec![difference("place among the events", "c, after b", "c, at first")]]);
+        // Whichever side it is on and whatever it has passed: what may move is told as moved.
+        const MOVES: &str = "Normal AnalysisRunRunning: Background Analysis Run 'x' Status New: 'Running' Previous: ''";
+        let (early, late) = (told(&["a", MOVES, "b"]), told(&["a", "b", MOVES]));
+        let (first, last) = (format!("{MOVES}, after a"), format!("{MOVES}, after b"));
+        for (argo, ours, was, is) in [(&early, &late, &first, &last), (&late, &early, &last, &first)] {
+            let found = compare(Strategy::Nginx, &side(argo), &side(ours));
+            assert_eq!(found, [vec![difference("place among the events", was, is)]]);
+        }
     }
 }

@@ -24,6 +24,11 @@ pub fn in_common_words(event: &str) -> Option<String> {
 /// What Argo says when the weight stays and the ReplicaSets behind it change.
 const EMPTY: &str = "Normal TrafficWeightUpdated: Traffic weight updated ";
 
+/// Whether the place of an event may be chance: then it is what has moved, not its neighbours.
+pub fn may_move(event: &str) -> bool {
+    event.split_once(' ').is_some_and(|(_, text)| text.starts_with(analysis::UNDER_WAY))
+}
+
 /// Whether a difference that was seen after an act is meant: the row that says why.
 pub fn reason(scenario: &Scenario, act: usize, difference: &Difference) -> Option<&'static str> {
     let seen = Seen { scenario, act, difference };
@@ -169,6 +174,32 @@ mod tests {
             let difference = Difference { part: part.into(), argo: argo.into(), ours: ours.into() };
             assert_eq!(reason(of(title), act, &difference).is_some(), listed, "{title}: {difference:?}");
         }
+    }
+
+    /// A background run is seen to run by any of the passes before its verdict, and not after what follows from that.
+    #[test]
+    fn a_run_is_under_way_before_its_verdict() {
+        const RUN: &str = "Background Analysis Run 'R-<2.0.0>-2' Status New:";
+        let scenarios = crate::scenario::all();
+        let scenario = |title: &str| scenarios.iter().find(|scenario| scenario.title == title).expect(title);
+        let background = scenario("analysis/background/nginx/endless at once/pass");
+        let running = format!("Normal AnalysisRunRunning: {RUN} 'Running' Previous: ''");
+        let failed = format!("Warning AnalysisRunFailed: {RUN} 'Failed' Previous: 'Running'");
+        let scaled = "Normal ScalingReplicaSet: Scaled up ReplicaSet R-<2.0.0> (revision 2) from 0 to 1".to_owned();
+        let moved = |event: &str, argo: &str, ours: &str| Difference {
+            part: "place among the events".into(),
+            argo: format!("{event}, after {argo}"),
+            ours: format!("{event}, after {ours}"),
+        };
+        assert!(may_move(&running) && !may_move(&failed) && !may_move(&scaled));
+        let switched = "Normal SwitchService: x";
+        assert!(reason(background, 4, &moved(&running, &scaled, switched)).is_some());
+        assert!(reason(background, 4, &moved(&running, &scaled, &failed)).is_none());
+        assert!(reason(background, 4, &moved(&running, "Warning RolloutAborted: x", &scaled)).is_none());
+        assert!(reason(background, 4, &moved(&failed, &scaled, switched)).is_none());
+        assert!(reason(background, 4, &moved(&scaled, &running, switched)).is_none());
+        let another = scenario("analysis/step/nginx/lasting/abort");
+        assert!(reason(another, 2, &moved(&running, &scaled, switched)).is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reasons of analysis.
 
 use super::{Rule, Seen};
+use crate::compare::Difference;
 
 /// All of them.
 pub const RULES: &[Rule] = &[
@@ -42,7 +43,26 @@ pub const RULES: &[Rule] = &[
         plays: &["analysis/step/*/dry/fail", "analysis/step/*/both/*", "analysis/step/*/slow-job/fail"],
         holds: side_by_side,
     },
+    Rule {
+        row: "event `AnalysisRunRunning` of a background analysis",
+        plays: &["analysis/background/*"],
+        holds: seen_to_run,
+    },
 ];
+
+/// What is told in the pass that is the first to see that a background run has begun, after the event's type.
+pub const UNDER_WAY: &str = "AnalysisRunRunning: Background Analysis Run '";
+
+/// The run is measured beside the Rollout: which of the Rollout's passes is the first to see it is a race, under either controller. Its verdict, and what
+/// follows from that, come later all the same.
+fn seen_to_run(seen: &Seen<'_>) -> bool {
+    let later = |placed: &str| {
+        let after = placed.split_once(", after ").and_then(|(_, before)| before.split_once(' ')).map(|(_, text)| text);
+        after.is_some_and(|text| text.starts_with("AnalysisRun") || text.starts_with("RolloutAborted"))
+    };
+    let Difference { argo, ours, .. } = seen.difference;
+    seen.part() == "place among the events" && seen.tells(&[UNDER_WAY]) && !later(argo) && !later(ours)
+}
 
 /// Argo measures in its first pass over a run, before it has a phase.
 fn running_first(seen: &Seen<'_>) -> bool {
