@@ -36,7 +36,9 @@ pub fn reconcile(look: &mut Look<'_>, template: &TemplateSpec) {
         }
         None if desired > 0 || wants_to_begin(look, &before) => {
             let fault = create(look, template, &name);
-            stand(look, template, &mut next, i32::MAX, fault);
+            // Counts of a set that is just being made say nothing, but none is missing where none is wanted.
+            let desired = if desired > 0 { i32::MAX } else { desired };
+            stand(look, template, &mut next, desired, fault);
         }
         Some(Own::Theirs) | None => {
             service::remove(look, template, &mut next);

@@ -137,6 +137,25 @@ fn the_events_are_those_of_the_peer() {
     assert_eq!(world.told.iter().collect::<Vec<_>>(), told, "the Rollout hears of the analyses");
 }
 
+/// Nothing is missing in a set of no pods, not even at the look that makes it.
+#[test]
+fn a_set_of_no_pods_runs_at_once() {
+    let mut none = set("a");
+    none["replicas"] = json!(0);
+    let mut world = World::new(json!({"templates": [none], "duration": "20s"}));
+    world.after(1);
+    assert_eq!(
+        world.events,
+        [
+            "Normal TemplateRunning: Template 'a' transitioned from  -> Running",
+            "Normal ExperimentPending: Experiment transitioned from  -> Pending",
+            "Normal ExperimentRunning: Experiment transitioned from Pending -> Running",
+        ]
+    );
+    world.after(60);
+    assert_eq!(world.phase(), Some(Successful), "{}", world.plan().report);
+}
+
 #[test]
 fn the_status_goes_through_the_conditions_of_the_peer() {
     let mut world = World::new(json!({"templates": [set("a")], "duration": "20s"}));
