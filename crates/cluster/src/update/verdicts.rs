@@ -187,11 +187,12 @@ impl Verdicts {
         self.ended(&subject, &update, trouble);
     }
 
-    /// Puts on record that it was told.
+    /// Puts on record that it was told, of the very update that was: another verdict may have fallen since.
     async fn note(&self, subject: &Subject, update: &ImageUpdate) -> Result<(), String> {
-        let (namespace, uid) = (&update.metadata.namespace, &update.metadata.uid);
+        let (namespace, meta) = (&update.metadata.namespace, &update.metadata);
         let at = Time::whole_seconds(self.clock.now());
-        let patch = json!({"metadata": {"uid": uid}, "status": {"toldAt": at}});
+        let guard = json!({"uid": meta.uid, "resourceVersion": meta.resource_version});
+        let patch = json!({"metadata": guard, "status": {"toldAt": at}});
         let noted = self.cluster.patch_status(&IMAGE_UPDATE, namespace, &subject.name, &patch).await;
         noted.map(drop).map_err(|error| format!("that it was told could not be noted: {error}"))
     }
