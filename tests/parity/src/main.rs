@@ -15,7 +15,7 @@ use serinus_tests_lab::scene::{PATIENCE, fresh};
 use serinus_tests_lab::wait::{Look, until};
 use serinus_tests_parity::answers::Answers;
 use serinus_tests_parity::compare::{Difference, History, compare};
-use serinus_tests_parity::play::Side;
+use serinus_tests_parity::play::{Side, both};
 use serinus_tests_parity::pulse::Pulse;
 use serinus_tests_parity::record::Record;
 use serinus_tests_parity::scenario::{self, Scenario};
@@ -61,9 +61,9 @@ async fn main() -> Result<ExitCode> {
         plays.spawn(async move {
             let _turn = free.acquire_owned().await;
             let name = format!("s{n}");
-            let marks = tokio::join!(argo.play(&scenario, &name), ours.play(&scenario, &name));
+            let marks = both(&argo, &ours, &scenario, &name).await;
             let gone = tokio::join!(argo.strike(&name), ours.strike(&name));
-            (scenario, name, gone.0.and(gone.1).map_or_else(|error| (Err(error), Ok(vec![])), |()| marks))
+            (scenario, name, gone.0.and(gone.1).and(marks))
         });
     }
     let mut played = Vec::new();
@@ -94,12 +94,12 @@ async fn main() -> Result<ExitCode> {
     let mut summary = Summary::default();
     for (scenario, name, marks) in played {
         match marks {
-            (Ok(argo_marks), Ok(ours_marks)) => {
+            Ok((argo_marks, ours_marks)) => {
                 let logged = logged.as_ref().map(|all| all.get(&name).map(Vec::as_slice).unwrap_or_default());
                 let (argo, ours) = ((&argo, &argo_marks[..]), (&ours, &ours_marks[..]));
                 summary.tell(&scenario, differences(&scenario, &name, logged, argo, ours));
             }
-            (Err(error), _) | (_, Err(error)) => summary.broken(format!("{error:#}")),
+            Err(error) => summary.broken(format!("{error:#}")),
         }
     }
     for _ in summary.total()..total {

@@ -42,26 +42,31 @@ pub struct Side {
     pub answers: Answers,
 }
 
-impl Side {
-    /// Plays `scenario` as `name`; gives how many changes there were after each act.
-    ///
-    /// # Errors
-    /// The API refused something, or it never got quiet.
-    pub async fn play(&self, scenario: &Scenario, name: &str) -> Result<Vec<usize>> {
-        let mut marks = Vec::new();
-        for (n, act) in scenario.script.iter().enumerate() {
-            let told = || format!("{}: {} ({name}), {act:?}", self.namespace, scenario.title);
-            self.act(scenario, name, act).await.with_context(told)?;
-            // What is awaited belongs to the act before: how far one is on the way there is a matter of patience.
-            if matches!(scenario.script.get(n + 1), Some(Act::Await(_))) {
-                continue;
-            }
-            self.quiet(name, Instant::now()).await.with_context(told)?;
-            marks.resize(n + 1, self.record.len(name));
+/// Plays `scenario` as `name` on both sides; gives how many changes there were after each act, on the one and on the other. They go from act to act
+/// together: what a deadline brings, 30 s later for example, belongs to the same act on both, however slow one of the controllers is.
+///
+/// # Errors
+/// The API refused something, or it never got quiet.
+pub async fn both(one: &Side, other: &Side, scenario: &Scenario, name: &str) -> Result<(Vec<usize>, Vec<usize>)> {
+    let (mut here, mut there) = (Vec::new(), Vec::new());
+    for (n, act) in scenario.script.iter().enumerate() {
+        let told = |side: &Side| format!("{}: {} ({name}), {act:?}", side.namespace, scenario.title);
+        let does = async |side: &Side| side.act(scenario, name, act).await.with_context(|| told(side));
+        tokio::try_join!(does(one), does(other))?;
+        // What is awaited belongs to the act before: how far one is on the way there is a matter of patience.
+        if matches!(scenario.script.get(n + 1), Some(Act::Await(_))) {
+            continue;
         }
-        Ok(marks)
+        let acted = Instant::now();
+        let rests = async |side: &Side| side.quiet(name, acted).await.with_context(|| told(side));
+        tokio::try_join!(rests(one), rests(other))?;
+        here.resize(n + 1, one.record.len(name));
+        there.resize(n + 1, other.record.len(name));
     }
+    Ok((here, there))
+}
 
+impl Side {
     /// Takes the Rollout of a scenario away, and what stands beside it, and with them their pods: nodes have room for so many.
     ///
     /// # Errors
