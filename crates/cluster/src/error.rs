@@ -48,6 +48,12 @@ pub enum Error {
     /// What was asked makes no sense for the object.
     #[error("{0}")]
     Refused(String),
+    /// The cluster does not let him who asks do it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The cluster does not let us do it: which right is missing.
+    #[error("the controller may not {0}: give it that right")]
+    Lacks(&'static str),
     /// A part that runs for ever has ended.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),

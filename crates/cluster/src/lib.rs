@@ -49,5 +49,6 @@ pub use seen::see;
 pub use transport::Http;
 pub use watches::Scope;
 
-/// kube's client, for those who make one.
+/// kube's client and the bodies of its requests, for those who make one.
 pub use kube::Client;
+pub use kube::client::Body;

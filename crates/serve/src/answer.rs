@@ -33,6 +33,7 @@ pub fn failure(error: &Error) -> Response {
         Error::Refused(_) => (StatusCode::CONFLICT, false),
         Error::Client(client) if client.is_not_found() => (StatusCode::NOT_FOUND, false),
         Error::Client(client) if client.code() == Some(403) => (StatusCode::FORBIDDEN, false),
+        Error::Forbidden(_) => (StatusCode::FORBIDDEN, false),
         _ => (StatusCode::SERVICE_UNAVAILABLE, true),
     };
     let mut response = text(status, error.to_string());

@@ -17,7 +17,7 @@ mod token;
 mod updates;
 mod webhooks;
 
-pub use auth::Credentials;
+pub use auth::{Credentials, Kubernetes};
 pub use listen::{Patience, serve, serve_with};
 pub use sources::Source;
 pub use tls::Tls;
@@ -46,6 +46,8 @@ const SLOWEST_BODY: Duration = Duration::from_secs(10);
 pub struct Options {
     /// Who may come in (`BASIC_AUTH_USER`, `BASIC_AUTH_PASSWORD`). Without it there are no approvals over HTTP.
     pub credentials: Option<Credentials>,
+    /// Whether people may come in with tokens of the cluster (`KUBERNETES_TOKENS`).
+    pub kubernetes: Option<Kubernetes>,
     /// Webhooks need credentials as well (`AUTHENTICATED_WEBHOOKS`).
     pub authenticated_webhooks: bool,
     /// Notifications of plain registries come in without credentials all the same, as with Keel.
@@ -86,9 +88,9 @@ impl Inner {
 
 /// All routes over `updates`.
 pub fn router(updates: Updates, options: Options) -> Router {
-    let auth = Auth::new(options.credentials.clone(), &options.token_secret);
+    let auth = Auth::new(options.credentials.clone(), options.kubernetes.clone(), &options.token_secret);
     let bucket = Bucket::new(options.webhooks_per_second);
-    let admin = options.credentials.is_some();
+    let admin = auth.is_on();
     let app = App(Arc::new(Inner { updates, auth, options, bucket }));
     let mut router = Router::new()
         .route("/healthz", get(|| async { StatusCode::OK }))
@@ -103,6 +105,8 @@ pub fn router(updates: Updates, options: Options) -> Router {
         router = router
             .route("/", get(page::show))
             .route("/vote", post(page::vote))
+            .route("/login", post(page::login))
+            .route("/logout", post(page::logout))
             .route("/v1/auth/login", post(auth::login))
             .route("/v1/auth/refresh", get(auth::refresh))
             .route("/v1/auth/info", get(auth::info))

@@ -2,6 +2,7 @@
 //!
 //! A vote is taken from a form that only this page can have made: it carries a text made from the voter and a secret.
 
+use super::auth::Auth;
 use super::{App, answer, approvals, body, token};
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -20,11 +21,15 @@ form{display:inline}button{font:inherit;padding:.2rem .8rem}</style><h1>Updates<
 
 /// `GET /`.
 pub async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
-    let Some(user) = app.0.auth.who(&headers) else { return ask() };
+    let Some(user) = app.0.auth.who_looks(&headers) else { return ask(&app.0.auth, "") };
     let mut all = app.0.updates.all();
     all.sort_by(|left, right| right.order().cmp(&left.order()));
     let form = token::form(app.0.auth.form_secret(), &user);
     let mut html = HEAD.to_string();
+    if app.0.auth.who(&headers).is_none() {
+        let name = escaped(&user);
+        let _ = write!(html, "<form method=post action=/logout>{name} <button>log out</button></form>");
+    }
     let open: Vec<&ImageUpdate> = all.iter().filter(|update| !update.status.phase.is_final()).collect();
     let closed: Vec<&ImageUpdate> = all.iter().filter(|update| update.status.phase.is_final()).take(SHOWN).collect();
     table(&mut html, "Open", &open, Some(&form));
@@ -77,9 +82,8 @@ fn table(html: &mut String, title: &str, updates: &[&ImageUpdate], form: Option<
 
 /// `POST /vote`.
 pub async fn vote(State(app): State<App>, request: Request) -> Response {
-    let Some(user) = app.0.auth.who(request.headers()) else { return ask() };
-    let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    if site.is_some_and(|site| site != "same-origin") {
+    let Some(user) = app.0.auth.who_looks(request.headers()) else { return ask(&app.0.auth, "") };
+    if is_foreign(request.headers()) {
         return answer::text(StatusCode::FORBIDDEN, "this vote comes from another page".to_string());
     }
     let body = match body(request).await {
@@ -97,19 +101,69 @@ pub async fn vote(State(app): State<App>, request: Request) -> Response {
         _ => return answer::text(StatusCode::BAD_REQUEST, "decision must be approve or reject".to_string()),
     };
     match approvals::cast(&app, field("namespace"), field("name"), &user, decision, String::new()).await {
-        Ok(_) => {
-            let mut response = page(StatusCode::SEE_OTHER, String::new());
-            response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
-            response
-        }
+        Ok(_) => back(None),
         Err(error) => answer::failure(&error),
     }
 }
 
-fn ask() -> Response {
+/// `POST /login`: a token of the cluster for a cookie of the page.
+pub async fn login(State(app): State<App>, request: Request) -> Response {
+    if is_foreign(request.headers()) {
+        return answer::text(StatusCode::FORBIDDEN, "this login comes from another page".to_string());
+    }
+    let body = match body(request).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let fields = form_fields(&body);
+    let token = fields.iter().find(|(key, _)| key == "token").map_or("", |(_, value)| value.trim());
+    let auth = &app.0.auth;
+    match auth.voter(&app.0.updates, token).await {
+        Ok(Some(user)) => back(auth.cookie(Some(&user))),
+        Ok(None) => ask(auth, "The cluster does not know this token."),
+        Err(error) => answer::failure(&error),
+    }
+}
+
+/// `POST /logout`.
+pub async fn logout(State(app): State<App>, headers: HeaderMap) -> Response {
+    if is_foreign(&headers) {
+        return answer::text(StatusCode::FORBIDDEN, "this logout comes from another page".to_string());
+    }
+    back(app.0.auth.cookie(None))
+}
+
+/// Whether a browser says that another page sends this.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
+}
+
+/// Back to the page, perhaps with a cookie.
+fn back(cookie: Option<HeaderValue>) -> Response {
+    let mut response = page(StatusCode::SEE_OTHER, String::new());
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
+    cookie.map(|cookie| response.headers_mut().insert(header::SET_COOKIE, cookie));
+    response
+}
+
+/// Asks who it is: by the browser's own question for a password, and by a form for a token.
+fn ask(auth: &Auth, why: &str) -> Response {
     let mut response = answer::unauthorized();
-    let realm = HeaderValue::from_static("Basic realm=\"updates\", charset=\"UTF-8\"");
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+    if auth.knows_tokens() {
+        let mut html = HEAD.to_string();
+        let _ = write!(
+            html,
+            "<p>{why}<form method=post action=/login><p><label>A token of the cluster, of somebody who may patch imageupdates.serinus.dev: \
+             <input type=password name=token autocomplete=off size=60></label> <button>log in</button></form>\
+             <p>For example: <code>kubectl create token NAME</code>."
+        );
+        response = page(StatusCode::UNAUTHORIZED, html);
+    }
+    if auth.knows_passwords() {
+        let realm = HeaderValue::from_static("Basic realm=\"updates\", charset=\"UTF-8\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+    }
     response
 }
 

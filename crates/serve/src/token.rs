@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// How long a token holds.
-const HOURS: i64 = 12;
+pub const HOURS: i64 = 12;
 
 /// A token for `user`.
 pub fn issue(secret: &[u8], user: &str, now: Timestamp) -> String {

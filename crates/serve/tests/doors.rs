@@ -13,9 +13,9 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use serde_json::json;
+use serde_json::{Value, json};
 use serinus_cluster::update::Updates;
-use serinus_serve::{Options, Source, Tls, router, serve};
+use serinus_serve::{Kubernetes, Options, Source, Tls, router, serve};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -294,6 +294,70 @@ async fn each_source_tells_of_its_own_images() {
         world.send("GET", "/v1/updates", &[("authorization", "Bearer t0k")], "").await.0,
         StatusCode::UNAUTHORIZED
     );
+}
+
+fn bearers() -> Options {
+    Options {
+        kubernetes: Some(Kubernetes { namespace: None, secure: true }),
+        token_secret: "secret".into(),
+        ..Options::default()
+    }
+}
+
+#[tokio::test]
+async fn who_shows_a_token_of_the_cluster_votes_under_his_own_name() {
+    let world = World::new(bearers(), json!({"keel.sh/policy": "all", "keel.sh/approvals": "1"})).await;
+    world.send("POST", NATIVE, &[], SEED).await;
+    world.until_tags(1).await;
+    let update = world.model.list("serinus.dev", "ImageUpdate", "default").remove(0);
+    let name = update["metadata"]["name"].as_str().unwrap();
+    let (status, _, text) = world.send("GET", "/", &[], "").await;
+    assert!(status == 401 && text.contains("name=token"), "{status} {text}");
+    for (token, wanted, says) in [
+        ("", 401, "does not know"),
+        ("nobody", 401, "does not know"),
+        ("eve-token", 403, "eve@example may not patch imageupdates.serinus.dev in all namespaces"),
+        ("down-token", 503, ""),
+        ("closed-token", 503, "the controller may not create tokenreviews"),
+    ] {
+        let (status, headers, text) = world.send("POST", "/login", &[], &format!("token={token}")).await;
+        assert!(
+            status == wanted && text.contains(says) && !headers.contains_key("set-cookie"),
+            "{token}: {status} {text}"
+        );
+        assert!(token.is_empty() || !text.contains(token), "{text}");
+    }
+    let other = [("sec-fetch-site", "cross-site")];
+    assert_eq!(world.send("POST", "/login", &other, "token=ann-token").await.0, 403);
+    let (status, headers, _) =
+        world.send("POST", "/login", &[("sec-fetch-site", "same-origin")], "token=ann-token").await;
+    let cookie = headers["set-cookie"].to_str().unwrap().to_string();
+    assert!(status == 303 && !cookie.contains("ann-token"), "{cookie}");
+    for attribute in ["HttpOnly", "SameSite=Strict", "Secure", "Max-Age=43200"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    let session = [("cookie", cookie.split(';').next().unwrap())];
+    let (status, _, page) = world.send("GET", "/", &session, "").await;
+    assert!(status == 200 && page.contains("ann@example"), "{page}");
+    // The cookie is the page's alone, and a vote needs the page's own form.
+    assert_eq!(world.send("GET", "/v1/approvals", &session, "").await.0, 401);
+    let vote = |form: &str| format!("form={form}&namespace=default&name={name}&decision=approve");
+    assert_eq!(world.send("POST", "/vote", &session, &vote("forged")).await.0, 403);
+    let form = page.split("name=form value='").nth(1).unwrap().split('\'').next().unwrap();
+    assert_eq!(world.send("POST", "/vote", &session, &vote(form)).await.0, 303);
+    let update = world.model.get("serinus.dev", "ImageUpdate", "default", name).unwrap();
+    assert_eq!(update["spec"]["votes"][0]["voter"], "ann@example");
+    let (_, headers, _) = world.send("POST", "/logout", &session, "").await;
+    assert!(headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    // Keel's own login knows the token as well.
+    let (status, _, text) = world.send("POST", "/v1/auth/login", &[], r#"{"token": "ann-token"}"#).await;
+    assert_eq!(status, 200, "{text}");
+    let bearer: Value = serde_json::from_str(&text).unwrap();
+    let bearer = format!("Bearer {}", bearer["token"].as_str().unwrap());
+    assert_eq!(world.send("GET", "/v1/approvals", &[("authorization", &bearer)], "").await.0, 200);
+    // Without the switch nobody gets in so.
+    let closed = World::new(Options::default(), json!({})).await;
+    assert_eq!(closed.send("POST", "/login", &[], "token=ann-token").await.0, 404);
 }
 
 /// A replay is the same push: one update, whoever repeats it, with a key or without.

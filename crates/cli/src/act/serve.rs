@@ -54,7 +54,11 @@ pub async fn controller(connection: &Connection, args: &ControllerArgs) -> anyho
         let address = std::net::SocketAddr::new(args.bind_address, args.updates_port);
         let listener =
             tokio::net::TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
-        let doors = doors(|name| std::env::var(name).ok())?;
+        let mut doors = doors(|name| std::env::var(name).ok())?;
+        if let Some(kubernetes) = &mut doors.kubernetes {
+            kubernetes.namespace.clone_from(&options.scope.namespace);
+            kubernetes.secure = args.updates_certificate.is_some();
+        }
         let tls = match (&args.updates_certificate, &args.updates_key) {
             (Some(certificate), Some(key)) => {
                 Some(serinus_serve::Tls::new(certificate, key).map_err(anyhow::Error::msg)?)
@@ -121,6 +125,7 @@ fn doors(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<serinus_se
     let sources = sources.map_err(|why| anyhow::anyhow!("WEBHOOK_SOURCES: {why}"))?;
     Ok(serinus_serve::Options {
         credentials: both.then_some(serinus_serve::Credentials { user, password }),
+        kubernetes: is_true("KUBERNETES_TOKENS").then(serinus_serve::Kubernetes::default),
         authenticated_webhooks: is_true("AUTHENTICATED_WEBHOOKS"),
         open_registry_webhook: is_true("OPEN_REGISTRY_WEBHOOK"),
         token_secret: text("TOKEN_SECRET"),

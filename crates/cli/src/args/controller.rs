@@ -23,7 +23,7 @@ pub struct ControllerArgs {
     /// Port of /healthz and /readyz; 0: none
     #[arg(long = "healthzPort", value_name = "PORT", default_value_t = 8080)]
     pub healthz_port: u16,
-    /// Port of the webhooks, votes and the approvals page; 0: no updates of images. Who is let in: BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, AUTHENTICATED_WEBHOOKS, TOKEN_SECRET, WEBHOOK_SECRET, WEBHOOK_SOURCES; who is told verdicts: VERDICT_WEBHOOKS
+    /// Port of the webhooks, votes and the approvals page; 0: no updates of images. Who is let in: BASIC_AUTH_USER and BASIC_AUTH_PASSWORD, KUBERNETES_TOKENS, AUTHENTICATED_WEBHOOKS, TOKEN_SECRET, WEBHOOK_SECRET, WEBHOOK_SOURCES; who is told verdicts: VERDICT_WEBHOOKS
     #[arg(long = "updatesPort", value_name = "PORT", default_value_t = 9300)]
     pub updates_port: u16,
     /// Certificate of that port (PEM, with those between it and its authority): it speaks TLS then. The file is read again when it has changed

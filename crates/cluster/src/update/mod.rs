@@ -300,6 +300,23 @@ impl Updates {
         Ok(())
     }
 
+    /// The name of the bearer of a token of the cluster, who may vote in `namespace`, or in all; nobody: the cluster does not know the token.
+    ///
+    /// # Errors
+    /// He may not, or the cluster does not say.
+    pub async fn voter(&self, token: &str, namespace: Option<&str>) -> Result<Option<String>, Error> {
+        let cluster = &self.live()?.cluster;
+        let Some(user) = who_bears(cluster, token).await? else { return Ok(None) };
+        let name = user["username"].as_str().unwrap_or_default();
+        if may_vote(cluster, &user, namespace).await? {
+            return Ok(Some(name.to_string()));
+        }
+        let place = namespace.map_or("all namespaces".to_string(), |namespace| format!("namespace {namespace}"));
+        Err(Error::Forbidden(format!(
+            "{name} may not patch imageupdates.serinus.dev in {place}: give that right by a role"
+        )))
+    }
+
     /// The moment it is for the controller.
     pub fn now(&self) -> jiff::Timestamp {
         self.0.live.get().map_or_else(jiff::Timestamp::now, |live| live.clock.now())
@@ -335,6 +352,38 @@ pub async fn change_spec(
         }
     }
     Err(Error::Contended { what: format!("ImageUpdate {namespace}/{name}") })
+}
+
+/// Whom the server takes the bearer of a token for, by its TokenReview; nobody: it does not know the token.
+///
+/// # Errors
+/// The server does not say, or does not let us ask.
+async fn who_bears(cluster: &Cluster, token: &str) -> Result<Option<Value>, Error> {
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}});
+    let answer = cluster.post("/apis/authentication.k8s.io/v1/tokenreviews", &review).await;
+    let answer = answer.map_err(|error| lacking(error, "create tokenreviews.authentication.k8s.io"))?;
+    let known = answer.pointer("/status/authenticated").and_then(Value::as_bool).unwrap_or_default();
+    Ok(answer.pointer("/status/user").filter(|_| known).cloned())
+}
+
+/// Whether a user may vote: the server's SubjectAccessReview of `patch` on updates.
+///
+/// # Errors
+/// The server does not say, or does not let us ask.
+async fn may_vote(cluster: &Cluster, user: &Value, namespace: Option<&str>) -> Result<bool, Error> {
+    let (group, resource) = (IMAGE_UPDATE.group, IMAGE_UPDATE.plural);
+    let attributes = json!({"verb": "patch", "group": group, "resource": resource, "namespace": namespace});
+    let spec = json!({"user": user["username"], "uid": user["uid"], "groups": user["groups"], "extra": user["extra"],
+        "resourceAttributes": attributes});
+    let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec});
+    let answer = cluster.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", &review).await;
+    let answer = answer.map_err(|error| lacking(error, "create subjectaccessreviews.authorization.k8s.io"))?;
+    Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or_default())
+}
+
+/// What is forbidden to us is not the fault of him who asks.
+fn lacking(error: ClientError, right: &'static str) -> Error {
+    if error.code() == Some(403) { Error::Lacks(right) } else { error.into() }
 }
 
 /// Who the server takes us for.

@@ -12,7 +12,7 @@ use serinus_serve::{Credentials, Options, router};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::{Service as _, ServiceExt};
 
 pub const BASIC: &str = "Basic YWRtaW46YWRtaW4=";
 pub const SEED: &str = "{\"name\": \"172.16.77.115:5000/pregap\", \"tag\": \"1.2.3\"}\nwhen:\n  event:\n  - promote\n";
@@ -36,6 +36,57 @@ pub fn deployment(annotations: Value) -> Value {
             "spec": {"containers": [{"name": "app", "image": "172.16.77.115:5000/pregap:1.2.2"}]}}}})
 }
 
+/// The cluster, which knows the tokens `ann-token`, who may vote, and `eve-token`, who may not; `down-token` finds it down, and
+/// `closed-token` finds that it does not let us ask.
+fn reviewed(
+    model: &Model,
+) -> impl tower::Service<
+    http::Request<serinus_cluster::Body>,
+    Response = http::Response<Body>,
+    Error = tower::BoxError,
+    Future: Send,
+> + Clone
++ Send
++ 'static {
+    let service = model.service();
+    tower::service_fn(move |request: http::Request<serinus_cluster::Body>| {
+        let mut service = service.clone();
+        async move {
+            let path = request.uri().path().to_string();
+            if !path.ends_with("reviews") {
+                let answer = service.call(request).await?;
+                return Ok(answer.map(Body::new));
+            }
+            let body = request.into_body().collect().await?.to_bytes();
+            let review: Value = serde_json::from_slice(&body)?;
+            let spec = &review["spec"];
+            let (code, status) = match (spec["token"].as_str(), spec["user"].as_str()) {
+                (Some("down-token"), _) => (500, Value::Null),
+                (Some("closed-token"), _) => (403, Value::Null),
+                (Some(token @ ("ann-token" | "eve-token")), _) => (
+                    201,
+                    json!({"authenticated": true, "user": {"username": token.replace("-token", "@example"), "groups": ["people"]}}),
+                ),
+                (Some(_), _) => (201, json!({"authenticated": false})),
+                (None, user) => {
+                    let asked = &spec["resourceAttributes"];
+                    assert_eq!(
+                        (&asked["verb"], &asked["resource"], &spec["groups"]),
+                        (&json!("patch"), &json!("imageupdates"), &json!(["people"]))
+                    );
+                    (201, json!({"allowed": user == Some("ann@example")}))
+                }
+            };
+            let mut answer = json!({"kind": review["kind"], "apiVersion": review["apiVersion"], "status": status});
+            if code >= 400 {
+                answer = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "the test says so", "reason": "Forbidden"});
+            }
+            let answer = Body::from(answer.to_string());
+            Ok(http::Response::builder().status(code).header("content-type", "application/json").body(answer)?)
+        }
+    })
+}
+
 impl World {
     pub async fn new(options: Options, annotations: Value) -> World {
         let model = Model::new(jiff::Timestamp::now);
@@ -46,7 +97,7 @@ impl World {
         let mut tasks = JoinSet::new();
         tasks.spawn(model.clone().run());
         let updates = Updates::default();
-        let client = serinus_cluster::Client::new(model.service(), "default");
+        let client = serinus_cluster::Client::new(reviewed(&model), "default");
         let mut controller = serinus_cluster::Options::new(serinus_decide::decide);
         controller.updates = Some(updates.clone());
         tasks.spawn(async move {
