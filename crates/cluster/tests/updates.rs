@@ -380,3 +380,40 @@ async fn a_flood_of_pushes_is_written_in_turn() {
     assert!((2..=32).contains(&most), "{most} were written at the same time");
     running.stop().await;
 }
+
+/// The server may have got it or not: whoever tells of it next is not told that it is there before somebody has looked.
+#[tokio::test(start_paused = true)]
+async fn a_sender_who_hangs_up_leaves_nothing_that_others_believe_in() {
+    let world = World::new().await;
+    world.create_wide(&CRD, serinus_wire::crd::image_update()).await;
+    seed::apply(&world).await;
+    world
+        .patch(
+            &DEPLOYMENT,
+            STABLE,
+            json!({"metadata": {"annotations": {"keel.sh/policy": "all", "keel.sh/approvals": "1"}}}),
+        )
+        .await;
+    let (service, created) = (world.model.service(), Arc::new(AtomicUsize::new(0)));
+    let silent_once = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (mut service, created) = (service.clone(), created.clone());
+        async move {
+            let creates = request.method() == http::Method::POST && request.uri().path().ends_with("/imageupdates");
+            if creates && created.fetch_add(1, Ordering::Relaxed) == 0 {
+                futures::future::pending::<()>().await;
+            }
+            tower::Service::call(&mut service, request).await
+        }
+    });
+    let updates = Updates::default();
+    let handle = updates.clone();
+    let running = world.start_over(serinus_decide::decide, silent_once, |options| options.updates = Some(handle));
+    while updates.workloads().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let hung_up = tokio::time::timeout(Duration::from_secs(5), push(&updates, "1.0.1")).await;
+    assert!(hung_up.is_err(), "the server is silent");
+    let name = proposed(push(&updates, "1.0.1").await);
+    assert_eq!(text(&world.get(&IMAGE_UPDATE, &name).await, "/spec/tag"), "1.0.1");
+    running.stop().await;
+}

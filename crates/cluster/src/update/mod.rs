@@ -222,14 +222,11 @@ impl Updates {
 
     async fn create(&self, live: &Live, key: &str, update: &ImageUpdate) -> Result<(), ClientError> {
         let _turn = live.writes.acquire().await;
-        let (namespace, name) = (&update.metadata.namespace, &update.metadata.name);
-        live.caches.own.making(key, update.clone());
+        let making = live.caches.own.making(key, update);
         self.0.way.pushed();
-        let made = live.cluster.create(&IMAGE_UPDATE, namespace, &object(update)).await;
-        if made.is_err() {
-            live.caches.own.settled(key, name);
-        }
-        made.map(drop)
+        live.cluster.create(&IMAGE_UPDATE, &update.metadata.namespace, &object(update)).await?;
+        making.made();
+        Ok(())
     }
 
     /// A digest is good to have and not worth a failed push.

@@ -53,11 +53,13 @@ impl Own {
     }
 
     /// It is about to be created: what a watch tells of it from now on is heard.
-    pub fn making(&self, workload: &str, update: ImageUpdate) {
-        lock(&self.made).entry(workload.to_string()).or_default().push(Made { update, at: Instant::now() });
+    pub fn making<'a>(&'a self, workload: &'a str, update: &'a ImageUpdate) -> Making<'a> {
+        let made = Made { update: update.clone(), at: Instant::now() };
+        lock(&self.made).entry(workload.to_string()).or_default().push(made);
+        Making { own: self, workload, name: &update.metadata.name, made: false }
     }
 
-    /// A watch has told of it, or it could not be created: the cache says what there is.
+    /// A watch has told of it, or nobody knows whether it was created: the cache says what there is.
     pub fn settled(&self, workload: &str, name: &str) {
         let mut made = lock(&self.made);
         if let Some(of_workload) = made.get_mut(workload) {
@@ -78,6 +80,30 @@ impl Own {
                     known.push(made.update.clone());
                 }
             }
+        }
+    }
+}
+
+/// An update on its way to the server. It is forgotten with this unless it was said to be made: when a sender hangs up in the middle, nobody
+/// knows whether the server has it, and whoever tells of it next has to ask.
+pub(crate) struct Making<'a> {
+    own: &'a Own,
+    workload: &'a str,
+    name: &'a str,
+    made: bool,
+}
+
+impl Making<'_> {
+    /// The server has it.
+    pub fn made(mut self) {
+        self.made = true;
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        if !self.made {
+            self.own.settled(self.workload, self.name);
         }
     }
 }

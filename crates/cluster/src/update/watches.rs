@@ -187,6 +187,12 @@ impl Waker {
         }
     }
 
+    fn wake_one(&self, update: Subject) {
+        if (self.leads)() {
+            let _ = self.queue.unbounded_send(update);
+        }
+    }
+
     /// A Rollout changed: its own updates, and those of what it refers to.
     pub fn rollout(&self, change: &Change<Rollouts>) {
         let rollouts = [&change.before, &change.after].map(|lens| lens.as_ref().map(|lens| &lens.value));
@@ -201,6 +207,15 @@ impl Waker {
             self.wake(&meta.namespace, &workload.kind, &workload.name);
         }
     }
+}
+
+/// Whether two states of an update are alike in all that polling, and the other updates of its workload, are decided by: what is only told of
+/// one that waits for votes is nobody else's business.
+fn says_the_same(before: &ImageUpdate, after: &ImageUpdate) -> bool {
+    before.spec == after.spec
+        && before.status.phase == after.status.phase
+        && before.status.applied_at == after.status.applied_at
+        && before.metadata.deletion_timestamp == after.metadata.deletion_timestamp
 }
 
 /// Sets the watches up; the futures run them for ever.
@@ -222,16 +237,21 @@ pub fn watches(
     let own = Arc::new(Own::default());
     let making = own.clone();
     let on_change = move |change: &Change<ImageUpdates>| {
-        let told = |lens: &Option<Arc<Lens<ImageUpdates>>>| {
-            lens.as_ref().map(|lens| (lens.value.spec.clone(), lens.value.status.phase, lens.value.status.applied_at))
+        let concerns_others = match (&change.before, &change.after) {
+            (Some(before), Some(after)) => !says_the_same(&before.value, &after.value),
+            _ => true,
         };
-        if told(&change.before) != told(&change.after) {
+        if concerns_others {
             of_updates.news.spread();
         }
         for update in change.before.iter().chain(change.after.iter()) {
             let (workload, meta) = (&update.value.spec.workload, update.meta());
             making.settled(&workload_key(&meta.namespace, workload), &meta.name);
-            of_updates.wake(&meta.namespace, &workload.kind, &workload.name);
+            if concerns_others {
+                of_updates.wake(&meta.namespace, &workload.kind, &workload.name);
+            } else {
+                of_updates.wake_one(Subject::new(&meta.name).within(&meta.namespace));
+            }
         }
     };
     let api = scope.api::<ImageUpdates>(client);
