@@ -183,6 +183,21 @@ impl Fleet {
         }
     }
 
+    /// Waits until one Rollout is where a version wants it to be, and its old sets are without pods.
+    pub async fn settled(&self, name: &str, version: u32) -> Result<()> {
+        until(
+            &format!("{name} to be Healthy and its old sets to be without pods"),
+            Duration::from_secs(120),
+            || async {
+                let known = self.lock();
+                let (rollout, sets) = (known.rollouts.get(name), known.sets.get(name));
+                let there = rollout.zip(sets).is_some_and(|(rollout, sets)| is_there(rollout, sets, version));
+                Ok(if there { Look::Done(()) } else { Look::Not(format!("{rollout:?} {sets:?}")) })
+            },
+        )
+        .await
+    }
+
     /// Path of a Rollout.
     pub fn path(&self, name: &str) -> String {
         format!("{}/{name}", collection(&self.namespace, "rollouts"))
