@@ -53,7 +53,7 @@ async fn follow(mut request: Request) -> Result<(u16, Bytes), String> {
     for _ in 0..HOPS {
         let uri: Uri = request.url.parse().map_err(|error| format!("{error}"))?;
         let (status, location, body) = exchange(&request, &uri).await?;
-        let Some(location) = location.filter(|_| matches!(status, 301..=303 | 307 | 308)) else {
+        let Some(location) = location.filter(|_| request.follows && matches!(status, 301..=303 | 307 | 308)) else {
             return Ok((status, body));
         };
         let next = target(&uri, &location)?;
@@ -147,7 +147,7 @@ mod tests {
 
     fn get(url: String) -> Request {
         let timeout = Duration::from_secs(20);
-        Request { method: "GET", url, headers: Vec::new(), body: Vec::new(), timeout, insecure: false }
+        Request { method: "GET", url, headers: Vec::new(), body: Vec::new(), timeout, insecure: false, follows: true }
     }
 
     #[tokio::test]
@@ -194,6 +194,7 @@ mod tests {
         let there = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", 0).await;
         let head = format!("HTTP/1.1 302 Found\r\nLocation: {there}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         let url = server(Box::leak(head.into_boxed_str()), 0).await;
-        assert_eq!(Http.send(get(url)).await, Ok((200, Bytes::from("ok"))));
+        assert_eq!(Http.send(get(url.clone())).await, Ok((200, Bytes::from("ok"))));
+        assert_eq!(Http.send(Request { follows: false, ..get(url) }).await, Ok((302, Bytes::new())));
     }
 }

@@ -146,6 +146,9 @@ pub async fn login(State(app): State<App>, request: Request) -> Response {
     let auth = &app.0.auth;
     match auth.voter(&app.0.updates, &token).await {
         Ok(Some(voter)) => return issue(auth, &voter),
+        Ok(None) if auth.knows_tokens() && !token.is_empty() && user.is_empty() => {
+            return answer::text(StatusCode::UNAUTHORIZED, "the cluster does not know this token\n".to_string());
+        }
         Ok(None) => {}
         Err(error) => return answer::failure(&error),
     }

@@ -355,6 +355,13 @@ async fn who_shows_a_token_of_the_cluster_votes_under_his_own_name() {
     let bearer: Value = serde_json::from_str(&text).unwrap();
     let bearer = format!("Bearer {}", bearer["token"].as_str().unwrap());
     assert_eq!(world.send("GET", "/v1/approvals", &[("authorization", &bearer)], "").await.0, 200);
+    for (login, wanted) in [
+        (r#"{"token": "nobody"}"#, (401, "the cluster does not know this token\n")),
+        (r#"{"username": "admin", "password": "admin"}"#, (401, "username or password incorrect\n")),
+    ] {
+        let (status, _, text) = world.send("POST", "/v1/auth/login", &[], login).await;
+        assert_eq!((status.as_u16(), text.as_str()), wanted, "{login}");
+    }
     // Without the switch nobody gets in so.
     let closed = World::new(Options::default(), json!({})).await;
     assert_eq!(closed.send("POST", "/login", &[], "token=ann-token").await.0, 404);

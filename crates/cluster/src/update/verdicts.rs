@@ -90,7 +90,26 @@ impl Receiver {
             headers.push(("X-Serinus-Signature".to_string(), format!("sha256={hex}")));
         }
         let (url, body) = (self.url.to_string(), body.as_bytes().to_vec());
-        Request { method: "POST", url, headers, body, timeout: PATIENCE, insecure: false }
+        // What is signed for one place is for no other, and a verdict that becomes a GET on the way is none.
+        Request { method: "POST", url, headers, body, timeout: PATIENCE, insecure: false, follows: false }
+    }
+
+    /// What was wrong with an answer; nothing: the verdict was taken.
+    fn trouble(&self, answer: Result<u16, String>) -> Option<String> {
+        let place = self.place();
+        match answer {
+            Ok(200..=299) => None,
+            Ok(status @ 300..=399) => {
+                Some(format!("{place} answers {status}, a redirect: give the address that it leads to"))
+            }
+            Ok(status) => Some(format!("{place} answers {status}")),
+            // The transport begins with the whole address, in quotes.
+            Err(why) => {
+                let address = why.strip_prefix("Post \"").and_then(|rest| rest.split_once("\": "));
+                let why = address.map_or(why.as_str(), |(_, cause)| cause);
+                Some(format!("{place} does not answer: {why}"))
+            }
+        }
     }
 }
 
@@ -127,6 +146,8 @@ struct Try {
     next: Option<Instant>,
     /// Receivers that have taken it.
     taken: BTreeSet<usize>,
+    /// All have, and that is on record, whether the cache shows it yet or not.
+    noted: bool,
 }
 
 impl Verdicts {
@@ -156,7 +177,7 @@ impl Verdicts {
             }
             let left = tried.next.map(|next| next.saturating_duration_since(now)).unwrap_or_default();
             // Its end wakes the update.
-            let begins = !tried.under_way && left.is_zero();
+            let begins = !tried.under_way && !tried.noted && left.is_zero();
             tried.under_way |= begins;
             if begins { None } else { Some(left) }
         });
@@ -170,21 +191,23 @@ impl Verdicts {
     async fn tell(self: Arc<Self>, subject: Subject, update: ImageUpdate) {
         let _turn = self.told.turns.acquire().await;
         let (body, key) = (message(&update).to_string(), key(&update));
-        let taken = self.of(&subject, |tried| tried.taken.clone());
+        let mut taken = self.of(&subject, |tried| if tried.key == key { tried.taken.clone() } else { BTreeSet::new() });
         let mut trouble = None;
-        for (number, receiver) in self.receivers.iter().enumerate().filter(|(number, _)| !taken.contains(number)) {
-            match self.transport.send(receiver.request(&body, &key)).await {
-                Ok((200..=299, _)) => {
-                    self.of(&subject, |tried| tried.taken.insert(number));
+        for (number, receiver) in self.receivers.iter().enumerate() {
+            if !taken.contains(&number) {
+                let answer = self.transport.send(receiver.request(&body, &key)).await;
+                match receiver.trouble(answer.map(|(status, _)| status)) {
+                    None => {
+                        taken.insert(number);
+                    }
+                    why => trouble = why,
                 }
-                Ok((status, _)) => trouble = Some(format!("{} answers {status}", receiver.place())),
-                Err(why) => trouble = Some(format!("{} does not answer: {why}", receiver.place())),
             }
         }
         if trouble.is_none() {
             trouble = self.note(&subject, &update).await.err();
         }
-        self.ended(&subject, &update, trouble);
+        self.ended(&subject, &update, taken, trouble);
     }
 
     /// Puts on record that it was told, of the very update that was: another verdict may have fallen since.
@@ -197,12 +220,16 @@ impl Verdicts {
         noted.map(drop).map_err(|error| format!("that it was told could not be noted: {error}"))
     }
 
-    fn ended(&self, subject: &Subject, update: &ImageUpdate, trouble: Option<String>) {
+    fn ended(&self, subject: &Subject, update: &ImageUpdate, taken: BTreeSet<usize>, trouble: Option<String>) {
+        let key = key(update);
         let failures = self.of(subject, |tried| {
             tried.under_way = false;
             match &trouble {
-                None => *tried = Try { key: tried.key.clone(), ..Try::default() },
+                // Another verdict has fallen meanwhile: nobody has been told that one.
+                _ if tried.key != key => {}
+                None => tried.noted = true,
                 Some(_) => {
+                    tried.taken = taken;
                     tried.failures += 1;
                     let factor = 1u32.checked_shl(tried.failures - 1).unwrap_or(u32::MAX);
                     tried.next = Some(Instant::now() + FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE));
@@ -238,6 +265,16 @@ mod tests {
         for wrong in [r#"[{"url": "hunter2"}]"#, r#"[{"secret": "hunter2"}]"#, r#"[{"url": 7}]"#, "hunter2"] {
             let why = Receiver::list(wrong).unwrap_err();
             assert!(!why.is_empty() && !why.contains("hunter2"), "{wrong}: {why}");
+        }
+        let refused = "Post \"https://ci.example/hook?token=hunter2\": refused";
+        for (answer, trouble) in [
+            (Ok(204), None),
+            (Ok(301), Some("https://ci.example answers 301, a redirect: give the address that it leads to")),
+            (Ok(503), Some("https://ci.example answers 503")),
+            (Err(refused.to_string()), Some("https://ci.example does not answer: refused")),
+            (Err("no way".to_string()), Some("https://ci.example does not answer: no way")),
+        ] {
+            assert_eq!(receivers[0].trouble(answer).as_deref(), trouble);
         }
         // RFC 4231, test case 2.
         let request = receivers[0].request("what do ya want for nothing?", "k");

@@ -27,6 +27,8 @@ pub struct Request {
     pub timeout: Duration,
     /// Take any certificate.
     pub insecure: bool,
+    /// Go where an answer points to.
+    pub follows: bool,
 }
 
 /// Headers and bodies may carry credentials: they are not shown.

@@ -47,7 +47,15 @@ pub fn request(oauth: &OAuth2, place: Place, timeout: Duration, insecure: bool) 
         }
         Place::Form => form.push_str(&format!("&client_id={id}&client_secret={secret}")),
     }
-    Request { method: "POST", url: oauth.token_url.clone(), headers, body: form.into_bytes(), timeout, insecure }
+    Request {
+        method: "POST",
+        url: oauth.token_url.clone(),
+        headers,
+        body: form.into_bytes(),
+        timeout,
+        insecure,
+        follows: true,
+    }
 }
 
 #[derive(Default, Deserialize)]

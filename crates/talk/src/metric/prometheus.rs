@@ -41,6 +41,7 @@ pub fn request(prometheus: &Prometheus, default_address: &str, now: Timestamp) -
         body: format!("query={}&{times}", form_encoded(&prometheus.query)).into_bytes(),
         timeout: seconds("prometheus timeout", prometheus.timeout, TIMEOUT)?,
         insecure: prometheus.insecure,
+        follows: true,
     };
     authenticate(&mut request, prometheus.authentication.as_ref())?;
     Ok(request)

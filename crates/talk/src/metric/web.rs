@@ -36,7 +36,8 @@ pub fn request(web: &Web) -> Result<Request, String> {
         (None, body) => body.as_bytes().to_vec(),
     };
     let timeout = seconds("timeoutSeconds", web.timeout_seconds, TIMEOUT)?;
-    let mut request = Request { method, url: web.url.clone(), headers, body, timeout, insecure: web.insecure };
+    let mut request =
+        Request { method, url: web.url.clone(), headers, body, timeout, insecure: web.insecure, follows: true };
     authenticate(&mut request, web.authentication.as_ref())?;
     Ok(request)
 }

@@ -2,19 +2,17 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
+#[path = "../support/mod.rs"]
 mod support;
+mod verdicts;
 
-use bytes::Bytes;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use serinus_cluster::Transport;
-use serinus_cluster::update::{IMAGE_UPDATE, Outcome, Receiver, Updates};
+use serinus_cluster::update::{IMAGE_UPDATE, Outcome, Updates};
 use serinus_decide::update::Event;
-use serinus_talk::metric::Request;
 use serinus_wire::Time;
 use serinus_wire::image_update::{Decision, Phase, Vote};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::seed::{self, STABLE, is_healthy};
 use support::{CRD, DEPLOYMENT, NS, REPLICA_SET, ROLLOUT, Running, Tap, World, text};
@@ -130,72 +128,6 @@ async fn one_approval_stands_for_the_update_and_the_promotion() {
         }
         running.stop().await;
     }
-}
-
-/// What was sent to whom, with which idempotency key; and the codes that are answered next, then 200.
-#[derive(Clone, Default)]
-struct Receivers {
-    got: Arc<Mutex<Vec<(String, String, Value)>>>,
-    codes: Arc<Mutex<Vec<u16>>>,
-}
-
-impl Transport for Receivers {
-    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, Bytes), String>> {
-        let key = request.headers.iter().find(|(name, _)| name == "Idempotency-Key").unwrap().1.clone();
-        let body = serde_json::from_slice(&request.body).unwrap();
-        self.got.lock().unwrap().push((request.url, key, body));
-        let code = self.codes.lock().unwrap().pop().unwrap_or(200);
-        Box::pin(async move { if code == 0 { Err("no answer".to_string()) } else { Ok((code, Bytes::new())) } })
-    }
-}
-
-impl Receivers {
-    fn start(&self, world: &World) -> (Updates, Running) {
-        let (updates, told) = (Updates::default(), self.clone());
-        let handle = updates.clone();
-        let running = world.start_with(serinus_decide::decide, &Tap::default(), |options| {
-            options.updates = Some(handle);
-            options.transport = Arc::new(told);
-            options.receivers = Receiver::list(r#"[{"url": "http://one/hook"}, {"url": "http://two/hook"}]"#).unwrap();
-        });
-        (updates, running)
-    }
-
-    fn to(&self, place: &str) -> Vec<String> {
-        let got = self.got.lock().unwrap();
-        got.iter().filter(|(url, ..)| url.contains(place)).map(|(_, key, _)| key.clone()).collect()
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_verdict_is_told_until_it_is_taken_and_no_more() {
-    let (world, _, running) = world(json!({"keel.sh/policy": "minor"})).await;
-    running.stop().await;
-    let receivers = Receivers::default();
-    // The first round: one takes it, two is ill; then two does not answer; then both are well.
-    *receivers.codes.lock().unwrap() = vec![0, 500, 200];
-    let (updates, running) = receivers.start(&world);
-    while !updates.is_ready() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let name = proposed(push(&updates, "1.1.0").await);
-    until(&world, &name, Phase::Promoted).await;
-    let told = |update: &Value| !text(update, "/status/toldAt").is_empty();
-    world.until(&IMAGE_UPDATE, &name, 30, told).await;
-    let (one, two) = (receivers.to("one"), receivers.to("two"));
-    assert_eq!((one.len(), two.len()), (1, 3), "who has taken it is not told again");
-    assert!(two.iter().all(|key| *key == one[0] && key.contains("/Promoted/")), "{two:?}");
-    let (_, _, body) = receivers.got.lock().unwrap()[0].clone();
-    assert_eq!(
-        (text(&body, "/phase"), text(&body, "/image"), text(&body, "/workload/name")),
-        ("Promoted", "index.docker.io/library/pregap:1.1.0", STABLE)
-    );
-    // The next process has nothing to tell.
-    running.stop().await;
-    let (_, running) = receivers.start(&world);
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(receivers.got.lock().unwrap().len(), 4);
-    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
