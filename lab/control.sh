@@ -86,7 +86,7 @@ apiserver() {
 down() {
   local name
   [ ! -S "$SOCKETS/containerd.sock" ] || remove_pods > /dev/null 2>&1
-  for name in argo traefik envoy contour kwok; do stop "$name"; done
+  for name in argo traefik envoy contour prometheus kwok; do stop "$name"; done
   for name in proxy kubelet containerd seed registry scheduler kcm apiserver etcd; do stop "$name"; done
   leave_node
 }
