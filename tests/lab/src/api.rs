@@ -57,9 +57,14 @@ impl Api {
 
     /// Creates an object in a collection.
     pub async fn create(&self, collection: &str, object: Value) -> Result<()> {
+        self.created(collection, object).await.map(drop)
+    }
+
+    /// Creates an object in a collection, and gives it as the server made it.
+    pub async fn created(&self, collection: &str, object: Value) -> Result<Value> {
         let (status, body) = self.ask(Method::POST, collection, "application/json", Some(object)).await?;
         ensure!(status.is_success(), "POST {collection}: {status}: {body}");
-        Ok(())
+        Ok(body)
     }
 
     /// A JSON merge patch.

@@ -66,12 +66,22 @@ impl Controller {
 
     /// Starts ours for `namespace`, with webhooks and votes on `address`; `variables` say who is let in.
     pub fn start_for_updates(namespace: &str, address: SocketAddr, variables: &[(&str, &str)]) -> Result<Self> {
+        Self::start_for_updates_with(namespace, address, variables, &[])
+    }
+
+    /// The same, with further flags.
+    pub fn start_for_updates_with(
+        namespace: &str,
+        address: SocketAddr,
+        variables: &[(&str, &str)],
+        flags: &[&str],
+    ) -> Result<Self> {
         let mut command = serinus()?;
         command.envs(variables.iter().copied());
         let (host, port) = (format!("--bind-address={}", address.ip()), format!("--updatesPort={}", address.port()));
-        let flags = ["--metricsport=0", "--healthzPort=0", "--namespaced", "--leader-elect=false"];
+        let fixed = ["--metricsport=0", "--healthzPort=0", "--namespaced", "--leader-elect=false"];
         let scope = ["--namespace", namespace, &host, &port];
-        Self::run(command, settings::controllers_kubeconfig()?, namespace, &[&flags[..], &scope].concat())
+        Self::run(command, settings::controllers_kubeconfig()?, namespace, &[&fixed[..], &scope, flags].concat())
     }
 
     /// Starts ours for all namespaces with its defaults, and what it is told of registries.

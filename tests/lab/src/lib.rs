@@ -10,6 +10,7 @@ pub mod http1;
 pub mod load;
 pub mod process;
 pub mod push;
+pub mod receiver;
 pub mod scene;
 pub mod settings;
 pub mod tally;

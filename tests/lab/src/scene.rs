@@ -186,7 +186,16 @@ fn image(pod_spec: &Value) -> &str {
     pod_spec["containers"][0]["image"].as_str().unwrap_or_default()
 }
 
-/// The phase in the Rollout's status.
+/// Waits until the object at `path`, a Rollout or an ImageUpdate, is in a phase.
+pub async fn until_phase(api: &Api, path: &str, wanted: &str) -> Result<()> {
+    until(&format!("{path} to be {wanted}"), PATIENCE, || async {
+        let object = api.get(path).await?.with_context(|| format!("{path} is gone"))?;
+        Ok(if phase(&object) == wanted { Look::Done(()) } else { Look::Not(object["status"].to_string()) })
+    })
+    .await
+}
+
+/// The phase in the status.
 pub fn phase(rollout: &Value) -> &str {
     rollout["status"]["phase"].as_str().unwrap_or_default()
 }

@@ -8,16 +8,15 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use aws_lc_rs::hmac;
 use http::Method;
 use serde_json::{Value, json};
 use serinus_tests_lab::api::{Api, Watch, apply};
 use serinus_tests_lab::controller::Controller;
 use serinus_tests_lab::push::push;
-use serinus_tests_lab::scene::{PATIENCE, Scene, phase, vacant};
+use serinus_tests_lab::scene::{PATIENCE, Scene, phase, until_phase, vacant};
 use serinus_tests_lab::settings;
 use serinus_tests_lab::wait::{Look, until};
-use serinus_tests_lab::web::{ADMIN, ask};
+use serinus_tests_lab::web::{ADMIN, ask, signature};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
@@ -279,14 +278,6 @@ async fn told(telling: Telling<'_>) -> Result<()> {
     scene.strike().await
 }
 
-async fn until_phase(api: &Api, path: &str, wanted: &str) -> Result<()> {
-    until(&format!("{path} to be {wanted}"), PATIENCE, || async {
-        let rollout = api.get(path).await?.context("the Rollout is gone")?;
-        Ok(if phase(&rollout) == wanted { Look::Done(()) } else { Look::Not(rollout["status"].to_string()) })
-    })
-    .await
-}
-
 /// GitHub signs what it sends.
 #[tokio::test]
 async fn as_github_tells_it() -> Result<()> {
@@ -299,13 +290,14 @@ async fn as_github_tells_it() -> Result<()> {
         "sender": {"login": "octocat"},
     })
     .to_string();
-    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"It's a Secret to Everybody"), body.as_bytes());
-    let hex: String = signature.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     told(Telling {
         sender: "github",
         image: ("ghcr.io", "acme/web"),
         variables: &[("WEBHOOK_SECRET", "It's a Secret to Everybody")],
-        headers: &[("x-github-event", "package"), ("x-hub-signature-256", &format!("sha256={hex}"))],
+        headers: &[
+            ("x-github-event", "package"),
+            ("x-hub-signature-256", &signature("It's a Secret to Everybody", body.as_bytes())),
+        ],
         body,
     })
     .await
