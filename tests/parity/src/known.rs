@@ -149,6 +149,8 @@ mod tests {
         let scenarios = crate::scenario::all();
         let of = |title: &str| scenarios.iter().find(|scenario| scenario.title == title).expect(title);
         let message = "Rollout R status message";
+        let service = "course of Service R-canary selector";
+        let turned = "Normal SwitchService: Switched selector for service 'R-canary' from '<1.0.0>' to '<2.0.0>'";
         let phase = "course of AnalysisRun R-<2.0.0>-2-1 phase";
         let switched = "course of Rollout R active";
         let over = "Warning AnalysisRunError: Analysis Completed. Result: Error";
@@ -156,6 +158,18 @@ mod tests {
         for (title, act, part, argo, ours, listed) in [
             ("invalid/basic/weight 101/first", 0, message, "it is wrong", "it is wrong (mend it)", true),
             ("invalid/basic/weight 101/first", 0, message, "it is wrong", "it is bad (mend it)", false),
+            (
+                "nginx/w25,p,w50,p/pause 1/abort,third",
+                4,
+                service,
+                "<2.0.0> → <1.0.0> → <3.0.0>",
+                "<1.0.0> → <3.0.0>",
+                true,
+            ),
+            ("nginx/w25,p,w50,p/pause 1/abort,third", 4, service, "<2.0.0> → <3.0.0>", "<1.0.0> → <3.0.0>", false),
+            ("nginx/w25,p,w50,p/pause 1/third", 4, service, "<2.0.0> → <1.0.0> → <3.0.0>", "<1.0.0> → <3.0.0>", false),
+            ("analysis/step/nginx/once/fail,retry", 7, "events", "-", turned, true),
+            ("analysis/step/nginx/once/fail", 4, "events", "-", turned, false),
             ("analysis/step/basic/once/pass", 1, phase, "- → Successful", "- → Running → Successful", true),
             ("analysis/step/basic/once/pass", 1, phase, "- → Successful", "- → Running → Failed", false),
             ("bluegreen/manual/waiting/abort,retry,promote", 3, switched, "<1.0.0> → <2.0.0>", "", true),

@@ -116,7 +116,11 @@ fn turns(events: &[String]) -> Vec<String> {
             out.push(event.clone());
         }
     }
-    out.chunk_by_mut(|a, b| a.starts_with(SCALED) && b.starts_with(SCALED)).for_each(<[String]>::sort);
+    // Whose place is chance does not part its neighbours.
+    let loose = |event: &String| event.starts_with(SCALED) || known::may_move(event);
+    let text = |event: &String| if event.starts_with(SCALED) { Some(event.clone()) } else { None };
+    let order = |event: &String| (known::may_move(event), text(event));
+    out.chunk_by_mut(|a, b| loose(a) && loose(b)).for_each(|side_by_side| side_by_side.sort_by_cached_key(order));
     out
 }
 
@@ -177,5 +181,10 @@ time="2026-11-24T16:53:39Z" level=info msg=Done event_reason=AnalysisRunSuccessf
             "Normal RolloutCompleted: x".to_owned(),
         ];
         assert_eq!(turns(&events), wanted);
+        let running =
+            "Normal AnalysisRunRunning: Background Analysis Run 'x' Status New: 'Running' Previous: ''".to_owned();
+        let parted = [scaled("up ReplicaSet c from 0 to 1"), running.clone(), scaled("down ReplicaSet b from 1 to 0")];
+        let wanted = [scaled("down ReplicaSet b from 1 to 0"), scaled("up ReplicaSet c from 0 to 1"), running];
+        assert_eq!(turns(&parted), wanted);
     }
 }

@@ -68,10 +68,20 @@ fn canary_service(seen: &Seen<'_>) -> bool {
     }
     let (there, here) = (values(argo), values(ours));
     let between_two = there.len() <= 2 && there.contains(&STABLE) && here.iter().all(|value| there.contains(value));
-    let course = part == "course of Service R-canary selector" && (between_two || unturned(argo) == unturned(ours));
-    // Which way it points when an act's part ends is chance, as long as the new set has pods.
+    // Which way it points when an act's part ends, and so when the next one's begins, is chance, as long as the new set has pods.
+    let course = part == "course of Service R-canary selector"
+        && (between_two || unturned(argo) == unturned(ours) || from_stable(argo) == unturned(ours));
     let moment = part == "Service R-canary selector rollouts-pod-template-hash" && !seen.last() && ours == STABLE;
-    course || moment || (ours == "-" && seen.tells(&["SwitchService: Switched selector for service 'R-canary'"]))
+    // Who retries may find it where it has to be.
+    let only_one = ours == "-" || (argo == "-" && seen.after(|act| *act == Act::Retry));
+    course || moment || (only_one && seen.tells(&["SwitchService: Switched selector for service 'R-canary'"]))
+}
+
+/// A course without its turns, from where it first points to the stable set.
+fn from_stable(course: &str) -> Vec<&str> {
+    let course = unturned(course);
+    let start = usize::from(course.get(1) == Some(&STABLE));
+    course[start..].to_vec()
 }
 
 /// The version that every scenario begins with.

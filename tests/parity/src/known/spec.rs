@@ -7,7 +7,7 @@ use crate::scenario::Act;
 pub const RULES: &[Rule] = &[
     Rule {
         row: "text of `InvalidSpec`",
-        plays: &["invalid/*", "workload/basic/deployment and template"],
+        plays: &["invalid/*", "workload/basic/deployment and template", "workload/*/missing/*"],
         holds: remedy,
     },
     Rule {
