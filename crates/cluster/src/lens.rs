@@ -3,6 +3,7 @@
 //! Reading is total. An object that can't be understood is kept with its metadata and, for a Rollout, a finding; so one
 //! malformed object never ends a watch.
 
+use crate::stripped::Stripped;
 use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use serde::{Deserialize, Deserializer};
@@ -11,7 +12,7 @@ use serinus_decide::Kind;
 use serinus_decide::update::Tracked;
 use serinus_wire::k8s::{EndpointSlice, Ingress, Job, Pod, ReplicaSet, Service, Workload};
 use serinus_wire::rollout::Finding;
-use serinus_wire::{AnalysisRun, AnalysisTemplate, Experiment, ImageUpdate, ObjectMeta, Rollout, keys};
+use serinus_wire::{AnalysisRun, AnalysisTemplate, Experiment, ImageUpdate, ObjectMeta, Rollout};
 use std::borrow::Cow;
 use std::fmt::Debug;
 
@@ -78,8 +79,7 @@ impl<K: Watched> Lens<K> {
 
 impl<'de, K: Watched> Deserialize<'de> for Lens<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut object = Value::deserialize(deserializer)?;
-        strip(&mut object);
+        let Stripped(object) = Stripped::deserialize(deserializer)?;
         let text = serde_json::to_vec(&object).map_err(serde::de::Error::custom)?;
         Ok(Lens::new(K::read(object), text))
     }
@@ -109,18 +109,8 @@ impl<K: Watched> Resource for Lens<K> {
     }
 }
 
-/// Drops what nobody reads and what makes up most of an object as it comes from the API.
-fn strip(object: &mut Value) {
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    metadata.shift_remove("managedFields");
-    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-        annotations.shift_remove(keys::LAST_APPLIED);
-    }
-}
-
 /// Reads a built-in kind; when it can't be read, its metadata alone.
-fn read_or_bare<T: for<'de> Deserialize<'de>>(mut object: Value, bare: impl FnOnce(ObjectMeta) -> T) -> T {
-    strip(&mut object);
+fn read_or_bare<T: for<'de> Deserialize<'de>>(object: Value, bare: impl FnOnce(ObjectMeta) -> T) -> T {
     T::deserialize(&object).unwrap_or_else(|error| {
         let meta = bare_meta(&object);
         tracing::warn!(namespace = meta.namespace, name = meta.name, %error, "an object could not be read");
@@ -230,8 +220,7 @@ watched!(
     |object| read_or_bare(object, |metadata| Pod { metadata, ..Default::default() })
 );
 
-fn read_run(mut object: Value) -> AnalysisRun {
-    strip(&mut object);
+fn read_run(object: Value) -> AnalysisRun {
     let metadata = bare_meta(&object);
     AnalysisRun::read(&object).unwrap_or_else(|message| AnalysisRun {
         metadata,
@@ -240,8 +229,7 @@ fn read_run(mut object: Value) -> AnalysisRun {
     })
 }
 
-fn read_experiment(mut object: Value) -> Experiment {
-    strip(&mut object);
+fn read_experiment(object: Value) -> Experiment {
     let metadata = bare_meta(&object);
     Experiment::read(&object).unwrap_or_else(|message| Experiment {
         metadata,
@@ -250,8 +238,7 @@ fn read_experiment(mut object: Value) -> Experiment {
     })
 }
 
-fn read_template(mut object: Value) -> AnalysisTemplate {
-    strip(&mut object);
+fn read_template(object: Value) -> AnalysisTemplate {
     let metadata = bare_meta(&object);
     AnalysisTemplate::read(&object).unwrap_or_else(|message| AnalysisTemplate {
         metadata,
@@ -283,13 +270,11 @@ watched!(
 );
 
 /// A workload as updates see it.
-pub(crate) fn read_tracked(kind: Kind, mut object: Value) -> Tracked {
-    strip(&mut object);
+pub(crate) fn read_tracked(kind: Kind, object: Value) -> Tracked {
     Tracked::read(kind, bare_meta(&object), &object)
 }
 
-fn read_rollout(mut object: Value) -> Rollout {
-    strip(&mut object);
+fn read_rollout(object: Value) -> Rollout {
     let metadata = bare_meta(&object);
     Rollout::read(object).unwrap_or_else(|message| Rollout {
         metadata,

@@ -33,6 +33,7 @@ mod requests;
 mod run;
 mod runs;
 mod seen;
+mod stripped;
 mod transport;
 pub mod update;
 mod watches;
