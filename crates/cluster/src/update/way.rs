@@ -10,11 +10,11 @@ use tokio::time::Instant;
 /// So long after a push was recorded another one is likely.
 const BUSY: Duration = Duration::from_secs(1);
 /// Updates looked after in a second beside pushes.
-const RATE: u32 = 50;
+const RATE: u32 = 5;
 /// As many are looked after at once, so that a few pushes hold nothing up.
 const BURST: u32 = 20;
 /// Whoever is held asks again after so long, in case it has become quiet.
-const AGAIN: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// Who comes when.
 #[derive(Default)]
@@ -88,15 +88,15 @@ mod tests {
         let held: Vec<_> = (0..1_000).map(|n| way.hold(&subject(n))).collect();
         assert!(held[..20].iter().all(Option::is_none));
         assert_eq!(held[20..].iter().position(Option::is_none), Some(0), "the place that is free just now");
-        assert_eq!(held[21], Some(Duration::from_millis(20)));
-        assert_eq!((held[71], held[999]), (Some(Duration::from_millis(1_020)), Some(AGAIN)));
+        assert_eq!(held[21], Some(Duration::from_millis(200)));
+        assert_eq!((held[26], held[999]), (Some(Duration::from_millis(1_200)), Some(AGAIN)));
         // Who asks again keeps the place, and has his turn in it.
-        assert_eq!(way.hold(&subject(71)), held[71]);
-        for _ in 0..103 {
+        assert_eq!(way.hold(&subject(26)), held[26]);
+        for _ in 0..121 {
             tokio::time::advance(Duration::from_millis(10)).await;
             way.pushed();
         }
-        assert_eq!((way.hold(&subject(71)), way.hold(&subject(30))), (None, None));
+        assert_eq!((way.hold(&subject(26)), way.hold(&subject(23))), (None, None));
         assert!(way.hold(&subject(999)).is_some());
         tokio::time::advance(BUSY).await;
         assert_eq!(way.hold(&subject(999)), None, "it is quiet again");
