@@ -306,7 +306,7 @@ async fn a_flood_of_pushes_is_written_in_turn() {
     let soon = world.list(&IMAGE_UPDATE).await.iter().filter(|update| said(update)).count();
     assert!((1..=40).contains(&soon), "{soon} were looked after beside the flood");
     for update in world.list(&IMAGE_UPDATE).await {
-        world.until(&IMAGE_UPDATE, text(&update, "/metadata/name"), 12, said).await;
+        world.until(&IMAGE_UPDATE, text(&update, "/metadata/name"), 32, said).await;
     }
     let most = most.load(Ordering::Relaxed);
     assert!((2..=32).contains(&most), "{most} were written at the same time");
