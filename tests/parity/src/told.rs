@@ -118,8 +118,7 @@ fn turns(events: &[String]) -> Vec<String> {
     }
     // Whose place is chance does not part its neighbours.
     let loose = |event: &String| event.starts_with(SCALED) || known::may_move(event);
-    let text = |event: &String| if event.starts_with(SCALED) { Some(event.clone()) } else { None };
-    let order = |event: &String| (known::may_move(event), text(event));
+    let order = |event: &String| (known::may_move(event), event.starts_with(SCALED).then(|| event.clone()));
     out.chunk_by_mut(|a, b| loose(a) && loose(b)).for_each(|side_by_side| side_by_side.sort_by_cached_key(order));
     out
 }

@@ -174,12 +174,8 @@ async fn kept(api: &Api, samples: &[Sample], from: u32) -> Result<usize> {
     let lost = told.iter().filter(|(change, at)| !there.contains(change) && !overtaken(*change, *at, from, &there));
     let lost: BTreeSet<Change> = lost.map(|(change, _)| *change).collect();
     ensure!(lost.is_empty(), "answered with 200 and not in the cluster (workload, version): {lost:?}");
-    Ok(told
-        .iter()
-        .filter(|(change, _)| there.contains(change))
-        .map(|(change, _)| change)
-        .collect::<BTreeSet<_>>()
-        .len())
+    let changes: BTreeSet<Change> = told.iter().map(|(change, _)| *change).collect();
+    Ok(changes.intersection(&there).count())
 }
 
 /// Whether the next version of the workload was told of before a change was answered, and is there: the change has come too late then, and

@@ -91,19 +91,14 @@ fn fast_with_preview(seen: &Seen<'_>) -> bool {
 }
 
 fn small_preview(seen: &Seen<'_>) -> bool {
-    let sizes = ["ReplicaSet R-<2.0.0>", "Rollout R status replicas", "course of ReplicaSet R-<2.0.0> size"];
-    let scaled = seen.tells(&[
-        "ScalingReplicaSet: Scaled down ReplicaSet R-<2.0.0>",
-        "ScalingReplicaSet: Scaled up ReplicaSet R-<2.0.0>",
-    ]);
+    let is_of = |set: &str| {
+        let (sizes, course) = (format!("ReplicaSet R-{set}"), format!("course of ReplicaSet R-{set} size"));
+        let ways = ["down", "up"].map(|way| format!("ScalingReplicaSet: Scaled {way} ReplicaSet R-{set}"));
+        seen.within(&[&sizes, &course]) || seen.tells(&ways.each_ref().map(String::as_str))
+    };
     // A fourth version, or the first one again, replaces the third in its turn.
-    let third = ["ReplicaSet R-<3.0.0>", "course of ReplicaSet R-<3.0.0> size"];
-    let third_scaled = seen.tells(&[
-        "ScalingReplicaSet: Scaled down ReplicaSet R-<3.0.0>",
-        "ScalingReplicaSet: Scaled up ReplicaSet R-<3.0.0>",
-    ]);
-    let replaced = seen.scenario.title.contains("third,") && (seen.within(&third) || third_scaled);
-    seen.within(&sizes) || scaled || replaced
+    let third = seen.scenario.title.contains("third,") && is_of("<3.0.0>");
+    is_of("<2.0.0>") || third || seen.within(&["Rollout R status replicas"])
 }
 
 /// Argo switches at the retry, because of the abort's deadline, and then aborts again, because of the failed run.
