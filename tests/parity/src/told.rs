@@ -1,6 +1,6 @@
 //! The events of a scenario, by the object that they are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -91,6 +91,7 @@ pub fn common(strategy: Strategy, events: &[(String, String)], scenario: &str, h
     if strategy == Strategy::Basic {
         told.values_mut().for_each(|events| *events = turns(events));
     }
+    told.values_mut().for_each(|events| side_by_side(events));
     told
 }
 
@@ -121,6 +122,23 @@ fn turns(events: &[String]) -> Vec<String> {
     let order = |event: &String| (known::may_move(event), event.starts_with(SCALED).then(|| event.clone()));
     out.chunk_by_mut(|a, b| loose(a) && loose(b)).for_each(|side_by_side| side_by_side.sort_by_cached_key(order));
     out
+}
+
+/// The templates of an Experiment come up and go side by side, whose pods are first is chance: between two events of the whole, each template tells its own story.
+fn side_by_side(events: &mut [String]) {
+    let names: BTreeSet<String> = events.iter().filter_map(|event| told_template(event)).map(str::to_owned).collect();
+    let of = |event: &String| {
+        let scaled = || scaling(event).map(|(what, _, _)| what.split_once(" (").map_or(what, |(what, _)| what));
+        let ends = |name: &&String| scaled().is_some_and(|set| set.ends_with(&format!("-{name}")));
+        told_template(event).map(str::to_owned).or_else(|| names.iter().find(ends).cloned())
+    };
+    events.chunk_by_mut(|a, b| of(a).is_some() && of(b).is_some()).for_each(|chunk| chunk.sort_by_cached_key(of));
+}
+
+/// The template that an event of an Experiment is about.
+fn told_template(event: &str) -> Option<&str> {
+    let (_, text) = event.split_once(": Template '").filter(|(reason, _)| reason.contains(" Template"))?;
+    text.split_once("' transitioned ").map(|(name, _)| name)
 }
 
 /// Which way a ReplicaSet was scaled, from where, to where.
@@ -185,5 +203,24 @@ time="2026-11-24T16:53:39Z" level=info msg=Done event_reason=AnalysisRunSuccessf
         let parted = [scaled("up ReplicaSet c from 0 to 1"), running.clone(), scaled("down ReplicaSet b from 1 to 0")];
         let wanted = [scaled("down ReplicaSet b from 1 to 0"), scaled("up ReplicaSet c from 0 to 1"), running];
         assert_eq!(turns(&parted), wanted);
+    }
+
+    #[test]
+    fn templates_come_up_side_by_side_and_the_whole_follows_them() {
+        let scaled = |name: &str| format!("{SCALED}Scaled up ReplicaSet R-2-1-{name} from 0 to 1");
+        let turned =
+            |name: &str| format!("Normal TemplateRunning: Template '{name}' transitioned from Progressing -> Running");
+        let whole = "Normal ExperimentRunning: Experiment transitioned from Pending -> Running".to_owned();
+        let play = |mut events: Vec<String>| {
+            side_by_side(&mut events);
+            events
+        };
+        let each = vec![scaled("before"), turned("before"), scaled("after"), turned("after"), whole.clone()];
+        let both = vec![scaled("before"), scaled("after"), turned("after"), turned("before"), whole.clone()];
+        assert_eq!(play(each.clone()), play(both));
+        let early = vec![scaled("before"), turned("before"), whole, scaled("after"), turned("after")];
+        assert_ne!(play(each.clone()), play(early));
+        let backwards = vec![turned("before"), scaled("before"), scaled("after"), turned("after")];
+        assert_ne!(play(each[..4].to_vec()), play(backwards));
     }
 }
