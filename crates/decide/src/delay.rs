@@ -45,6 +45,9 @@ pub fn start(pass: &mut Pass<'_>, index: usize, seconds: i64) {
 
 fn wait(pass: &mut Pass<'_>, index: usize, until: jiff::Timestamp) {
     pass.wake_at(until);
+    if pass.set(index).is_none_or(|set| set.replicas == 0) {
+        return; // nothing is kept
+    }
     let text = format!("ReplicaSet {} is kept until {}", pass.name(index), Time(until));
     pass.waits("scale", text);
 }
@@ -64,19 +67,16 @@ pub fn after_abort(pass: &mut Pass<'_>, index: usize, seconds: i64) -> bool {
     let size = set.replicas;
     match set.deadline() {
         Some(Ok(until)) if until > pass.now => {
-            pass.wake_at(until);
-            if size > 0 {
-                wait(pass, index, until);
-            }
+            wait(pass, index, until);
             pass.scale(index, size)
         }
         Some(_) => pass.scale(index, 0),
-        None if size == 0 => pass.scale(index, 0),
+        // One without pods as well: the peer marks it, and whoever takes over finds it marked.
         None => {
             pass.scale(index, size);
             if pass.sets.stable_set().is_some_and(|stable| stable.available() >= pass.replicas()) {
                 start(pass, index, seconds);
-            } else {
+            } else if size > 0 {
                 let text = format!("ReplicaSet {} is kept until the stable set is fully available", pass.name(index));
                 pass.waits("scale", text);
             }

@@ -147,6 +147,28 @@ fn an_abort_takes_the_weight_away_and_keeps_the_canary_for_its_delay() {
     assert!(!kept(&world));
 }
 
+/// The peer does so, before any weight and any pod; seen in the lab.
+#[test]
+fn an_aborted_canary_without_pods_is_marked_as_well() {
+    let mut world = routed(json!([{"pause": {}}, {"setWeight": 40}]));
+    world.run();
+    set_image(&mut world, "web:2");
+    world.run();
+    let hash = world.seen.rollout.status.current_pod_hash.clone();
+    let marked = |world: &World| world.set(&hash).unwrap().metadata.annotations.contains_key("scale-down-deadline");
+    assert!(!marked(&world));
+    world.edit_rollout(&json!({"status": {"abort": true}}), true);
+    let plan = world.rest();
+    assert!(marked(&world));
+    assert_eq!(world.sizes(), [("web:1".to_string(), 5)].into());
+    assert!(!plan.report.to_string().contains("is kept until"), "nothing is kept: {}", plan.report);
+    world.run();
+    assert!(marked(&world));
+    world.edit_rollout(&json!({"status": {"abort": false}}), true);
+    world.run();
+    assert!(!marked(&world));
+}
+
 #[test]
 fn a_third_version_half_way_takes_over_without_weight_on_a_set_that_goes() {
     let mut world = routed(json!([{"setWeight": 40}, {"pause": {}}]));

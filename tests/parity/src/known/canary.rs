@@ -120,9 +120,12 @@ fn lowered_first(seen: &Seen<'_>) -> bool {
 
 /// Argo does nothing but scale while a ReplicaSet with pods has another number of wanted replicas in its annotation.
 fn aborted_and_scaled(seen: &Seen<'_>) -> bool {
-    let scaled = matches!(seen.act(), Some(Act::Scale(_) | Act::Autoscale(_)));
-    let parts = ["status replicas", "status readyReplicas", "annotations rollout.argoproj.io/desired-replicas"];
-    seen.after(|act| *act == Act::Abort) && scaled && parts.iter().any(|part| seen.part().ends_with(part))
+    let scales = |act: &Act| matches!(act, Act::Scale(_) | Act::Autoscale(_));
+    let counts = ["status replicas", "status readyReplicas"].iter().any(|part| seen.part().ends_with(part));
+    // Nothing calls for another pass over a set without pods: there it stays.
+    let wanted = seen.part().ends_with("annotations rollout.argoproj.io/desired-replicas");
+    let scaled = (counts && seen.act().is_some_and(scales)) || (wanted && seen.after(scales));
+    seen.after(|act| *act == Act::Abort) && scaled
 }
 
 /// Argo never scales the old set down, and so never calls the Rollout healthy.

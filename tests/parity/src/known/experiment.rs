@@ -25,9 +25,19 @@ pub const RULES: &[Rule] = &[
         holds: ended,
     },
     Rule {
+        row: "Experiment: `spec.terminate` while a required analysis runs",
+        plays: &["experiment/*/lasting/end"],
+        holds: went_on,
+    },
+    Rule {
         row: "Experiment: an analysis whose template does not exist",
         plays: &["alone/experiment/*none/missing"],
         holds: without_pods,
+    },
+    Rule {
+        row: "Experiment: an analysis whose template does not exist",
+        plays: &["experiment/*/no such analysis/update"],
+        holds: unmarked,
     },
     Rule {
         row: "Experiment: a run that was just made",
@@ -80,6 +90,18 @@ fn ended(seen: &Seen<'_>) -> bool {
         && argo == "-"
         && ours == "Normal ExperimentSuccessful: Experiment transitioned from Running -> Successful";
     phase || condition || course || told
+}
+
+/// Its Rollout waits for that verdict for ever, and ours goes on.
+fn went_on(seen: &Seen<'_>) -> bool {
+    seen.after(|act| *act == Act::EndExperiments)
+}
+
+/// What never had pods does not linger.
+fn unmarked(seen: &Seen<'_>) -> bool {
+    seen.within(&["ReplicaSet R-<2.0.0>-2-1-"])
+        && seen.part().ends_with(" annotations scale-down-deadline")
+        && seen.difference.ours == "-"
 }
 
 fn without_pods(seen: &Seen<'_>) -> bool {
