@@ -4,6 +4,10 @@ use serinus_cli::{act, args};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+/// A controller parses and drops objects all day: quicker at that than the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let (persona, cli) = match args::parse(std::env::args_os().collect()) {
         Ok(parsed) => parsed,
