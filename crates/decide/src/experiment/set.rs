@@ -243,10 +243,11 @@ fn stand(
     } else {
         progress(look, template, next, desired);
     }
-    if next.status != before && !over_by_time(before, next.status) {
+    // Pods have until a time after this one; every other turn tells of itself by the counts that led to it.
+    if next.status != before && next.status == Some(TemplatePhase::Progressing) {
         next.last_transition_time = Some(look.wire_now());
-        look.moved = true;
     }
+    look.moved |= next.status != before && !over_by_time(before, next.status);
 }
 
 /// The end of a set that has run its time is no progress of its pods.

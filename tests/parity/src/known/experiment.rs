@@ -26,8 +26,38 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         row: "Experiment: `spec.terminate` while a required analysis runs",
-        plays: &["experiment/*/lasting/end"],
+        plays: &["experiment/*/lasting/end", "experiment/*/lasting/abort,retry,full"],
         holds: went_on,
+    },
+    Rule {
+        row: "Experiment: a required analysis is over while another one runs",
+        plays: &["experiment/*/two analyses/update", "alone/experiment/one of two required"],
+        holds: over,
+    },
+    Rule {
+        row: "Experiment: the Service of a template that is done",
+        plays: &["experiment/*/service/update"],
+        holds: named_on,
+    },
+    Rule {
+        row: "AnalysisRun: a Job that fails",
+        plays: &["experiment/*/required bad-job/fail", "alone/experiment/required bad-job/fail"],
+        holds: with_cause,
+    },
+    Rule {
+        row: "Experiment: an analysis that is over at its first measurement",
+        plays: &["experiment/*/4s,once/fail", "alone/experiment/4s,once/*"],
+        holds: condition_between,
+    },
+    Rule {
+        row: "Experiment: a Service that it can't have",
+        plays: &["alone/experiment/service of another"],
+        holds: with_pods_first,
+    },
+    Rule {
+        row: "Experiment: the server refuses a ReplicaSet",
+        plays: &["alone/experiment/selector of another"],
+        holds: refused,
     },
     Rule {
         row: "Experiment: an analysis whose template does not exist",
@@ -35,8 +65,13 @@ pub const RULES: &[Rule] = &[
         holds: without_pods,
     },
     Rule {
-        row: "Experiment: an analysis whose template does not exist",
-        plays: &["experiment/*/no such analysis/update"],
+        row: "Experiment: a set that never has pods",
+        plays: &[
+            "experiment/*/no such analysis/update",
+            "alone/experiment/no pods",
+            "alone/experiment/service of another",
+            "alone/experiment/ended at once",
+        ],
         holds: unmarked,
     },
     Rule {
@@ -94,14 +129,77 @@ fn ended(seen: &Seen<'_>) -> bool {
 
 /// Its Rollout waits for that verdict for ever, and ours goes on.
 fn went_on(seen: &Seen<'_>) -> bool {
-    seen.after(|act| *act == Act::EndExperiments)
+    seen.after(|act| matches!(act, Act::EndExperiments | Act::Retry))
 }
 
-/// What never had pods does not linger.
+/// Argo waits for the other one, and so does its Rollout.
+fn over(seen: &Seen<'_>) -> bool {
+    let trial = ["Experiment R-trial status ", "course of Experiment R-trial", "events of R-trial"];
+    !seen.scenario.title.starts_with("alone/")
+        || seen.within(&trial)
+        || seen.within(&["place among the events of R-trial"])
+}
+
+/// The set of the template is none that anybody serves.
+fn named_on(seen: &Seen<'_>) -> bool {
+    let without = |text: &str| {
+        let mut templates = serde_json::from_str::<Value>(text).unwrap_or_default();
+        for template in templates.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+            template.shift_remove("serviceName");
+            template.shift_remove("podTemplateHash");
+        }
+        templates
+    };
+    seen.part() == "Experiment R-<2.0.0>-2-1 status templateStatuses"
+        && without(&seen.difference.argo) == without(&seen.difference.ours)
+        && !seen.difference.ours.contains("serviceName")
+}
+
+/// The message ends with what the Job says.
+fn with_cause(seen: &Seen<'_>) -> bool {
+    const CAUSE: &str = "failed (1) > failureLimit (0)";
+    let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
+    let event = |told: &str| told.contains(" AnalysisRunFailed: AnalysisRun '") && told.contains(CAUSE);
+    let runs = seen.part().ends_with(" status analysisRuns") && argo.contains(CAUSE) && ours.contains(CAUSE);
+    runs || (argo == "-" && event(ours)) || (ours == "-" && event(argo))
+}
+
+/// Of the Experiment that went from `Pending` to its end.
+fn condition_between(seen: &Seen<'_>) -> bool {
+    let of = |field: &str| seen.part().starts_with("Experiment R-") && seen.part().ends_with(field);
+    let (argo, ours) = (seen.difference.argo.as_str(), seen.difference.ours.as_str());
+    (of(" status conditions Progressing reason") && (argo, ours) == ("ReplicaSetUpdated", "NewReplicaSetAvailable"))
+        || (of(" status conditions Progressing message") && argo.replace("progressing", "running") == ours)
+}
+
+/// And it goes wrong before it is called anything.
+fn with_pods_first(seen: &Seen<'_>) -> bool {
+    let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
+    let turned = |event: &str, from: &str| {
+        event.contains(&format!(" TemplateError: Template 'new' transitioned from {from} -> "))
+    };
+    let there = ours == "-" && (argo.contains(" ScalingReplicaSet: ") || turned(argo, ""));
+    seen.within(&["course of ReplicaSet R-trial-new size"])
+        || (seen.part() == "events of R-trial" && (there || (argo == "-" && turned(ours, "Progressing"))))
+}
+
+fn refused(seen: &Seen<'_>) -> bool {
+    let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
+    seen.part() == "events of R-trial"
+        && ((ours == "-" && argo.starts_with("Normal ReplicaSetCreateError: "))
+            || (argo == "-" && ours.starts_with("Warning ReplicaSetCreateError: ")))
+}
+
+/// What never had pods does not linger. Whether Argo calls it anything before it runs is chance.
 fn unmarked(seen: &Seen<'_>) -> bool {
-    seen.within(&["ReplicaSet R-<2.0.0>-2-1-"])
-        && seen.part().ends_with(" annotations scale-down-deadline")
-        && seen.difference.ours == "-"
+    let timeless = |text: &str| text.replace(r#""lastTransitionTime":"set","#, "");
+    let (argo, ours) = (timeless(&seen.difference.argo), timeless(&seen.difference.ours));
+    if seen.part() == "Experiment R-trial status templateStatuses" {
+        return seen.scenario.title == "alone/experiment/no pods" && argo == ours;
+    }
+    let set = seen.within(&["ReplicaSet R-<2.0.0>-2-1-", "ReplicaSet R-trial-"]);
+    let whole = seen.scenario.title.ends_with("/ended at once") && seen.difference.argo.contains("\"size\":0,");
+    set && (whole || seen.part().ends_with(" annotations scale-down-deadline")) && seen.difference.ours == "-"
 }
 
 fn without_pods(seen: &Seen<'_>) -> bool {
@@ -111,12 +209,16 @@ fn without_pods(seen: &Seen<'_>) -> bool {
             && seen.difference.argo.starts_with("Normal ScalingReplicaSet: Scaled "))
 }
 
-/// A second run of one analysis, where nobody asked for one.
+/// A second run of one analysis, where nobody asked for one; and a third where somebody asked for the second.
 fn made_twice(seen: &Seen<'_>) -> bool {
-    let retried = seen.after(|act| matches!(act, Act::Retry | Act::RetryExperiments));
+    let (wanted, one_more) = if seen.after(|act| *act == Act::RetryExperiments) { (".1", ".2") } else { ("", ".1") };
     let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
-    let second = |part: &str| part.split(' ').any(|word| word.starts_with("R-") && word.ends_with(".1"));
-    let extra = second(seen.part()) && (ours == "-" || ours.is_empty());
-    let noted = seen.part().ends_with(" status analysisRuns") && argo.replace(".1\"", "\"") == *ours;
-    !retried && (extra || noted)
+    let extra = |part: &str| part.split(' ').any(|word| word.starts_with("R-") && word.ends_with(one_more));
+    let noted = seen.part().ends_with(" status analysisRuns");
+    // The one that was asked for has the third name there, and its own name is that of the one too many.
+    if wanted == ".1" && seen.part().contains(" R-trial-verdict.1") {
+        return true;
+    }
+    (extra(seen.part()) && (ours == "-" || ours.is_empty()))
+        || (noted && argo.replace(&format!("{one_more}\""), &format!("{wanted}\"")) == *ours)
 }
