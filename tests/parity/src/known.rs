@@ -155,6 +155,9 @@ mod tests {
         let switched = "course of Rollout R active";
         let over = "Warning AnalysisRunError: Analysis Completed. Result: Error";
         let verdict = "Experiment R-<2.0.0>-2-1 status phase";
+        let analyses = "Experiment R-<2.0.0>-2-1 status analysisRuns";
+        let failed = r#"[{"message":"failed (1)","name":"verdict"}]"#;
+        let caused = r#"[{"message":"failed (1): \"Error Message: Job was active longer than specified deadline\"","name":"verdict"}]"#;
         for (title, act, part, argo, ours, listed) in [
             ("invalid/basic/weight 101/first", 0, message, "it is wrong", "it is wrong (mend it)", true),
             ("invalid/basic/weight 101/first", 0, message, "it is wrong", "it is bad (mend it)", false),
@@ -183,6 +186,9 @@ mod tests {
             ("experiment/basic/lasting/abort", 2, verdict, "Running", "Failed", false),
             ("experiment/basic/endless/abort", 2, verdict, "Running", "Successful", false),
             ("alone/experiment/argued", 2, "AnalysisRun R-trial-verdict.1", "{}", "-", true),
+            ("experiment/basic/required bad-job/fail", 2, analyses, failed, caused, true),
+            ("experiment/basic/required bad-job/fail", 2, analyses, "[]", caused, false),
+            ("alone/experiment/required once/fail,retry", 5, "AnalysisRun R-trial-verdict.1", "{}", "-", false),
             ("experiment/basic/required once/fail,retry", 5, "AnalysisRun R-<2.0.0>-2-1-verdict.1", "{}", "-", true),
             ("alone/experiment/required once/fail,retry", 5, "AnalysisRun R-trial-verdict.2", "{}", "-", true),
             ("experiment/basic/lasting/end", 2, "Rollout R status currentStepIndex", "1", "3", true),

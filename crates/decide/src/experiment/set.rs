@@ -244,10 +244,11 @@ fn stand(
         progress(look, template, next, desired);
     }
     // Pods have until a time after this one; every other turn tells of itself by the counts that led to it.
-    if next.status != before && next.status == Some(TemplatePhase::Progressing) {
+    let turned = next.status != before;
+    if turned && next.status == Some(TemplatePhase::Progressing) {
         next.last_transition_time = Some(look.wire_now());
     }
-    look.moved |= next.status != before && !over_by_time(before, next.status);
+    look.moved |= turned && !over_by_time(before, next.status);
 }
 
 /// The end of a set that has run its time is no progress of its pods.

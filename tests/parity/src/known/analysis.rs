@@ -102,13 +102,17 @@ fn side_by_side(seen: &Seen<'_>) -> bool {
 }
 
 fn job_message(seen: &Seen<'_>) -> bool {
-    const SAID: [&str; 3] = [
+    const SAID: [&str; 4] = [
         ": \"Error Message: Job was active longer than specified deadline\"",
+        // As a list in JSON has it.
+        r#": \"Error Message: Job was active longer than specified deadline\""#,
         "\"message\":\"Job was active longer than specified deadline\",",
         "Job was active longer than specified deadline",
     ];
     let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
     let without = SAID.iter().fold(ours.clone(), |text, said| text.replace(said, ""));
-    let event = seen.tells(&["RolloutAborted:"]) && (argo.contains("Metric \"job\"") || ours.contains(SAID[0]));
+    let judged = |event: &str| event.contains(" AnalysisRunFailed: AnalysisRun '");
+    let told = seen.tells(&["RolloutAborted:"]) || judged(argo) || judged(ours);
+    let event = told && (argo.contains("Metric \"job\"") || ours.contains(SAID[0]));
     without != *ours && without == *argo || event
 }

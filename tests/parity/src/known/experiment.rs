@@ -40,11 +40,6 @@ pub const RULES: &[Rule] = &[
         holds: named_on,
     },
     Rule {
-        row: "AnalysisRun: a Job that fails",
-        plays: &["experiment/*/required bad-job/fail", "alone/experiment/required bad-job/fail"],
-        holds: with_cause,
-    },
-    Rule {
         row: "Experiment: an analysis that is over at its first measurement",
         plays: &["experiment/*/4s,once/fail", "alone/experiment/4s,once/*"],
         holds: condition_between,
@@ -134,10 +129,13 @@ fn went_on(seen: &Seen<'_>) -> bool {
 
 /// Argo waits for the other one, and so does its Rollout.
 fn over(seen: &Seen<'_>) -> bool {
-    let trial = ["Experiment R-trial status ", "course of Experiment R-trial", "events of R-trial"];
-    !seen.scenario.title.starts_with("alone/")
-        || seen.within(&trial)
-        || seen.within(&["place among the events of R-trial"])
+    let trial = [
+        "Experiment R-trial status ",
+        "course of Experiment R-trial",
+        "events of R-trial",
+        "place among the events of R-trial",
+    ];
+    !seen.scenario.title.starts_with("alone/") || seen.within(&trial)
 }
 
 /// The set of the template is none that anybody serves.
@@ -153,15 +151,6 @@ fn named_on(seen: &Seen<'_>) -> bool {
     seen.part() == "Experiment R-<2.0.0>-2-1 status templateStatuses"
         && without(&seen.difference.argo) == without(&seen.difference.ours)
         && !seen.difference.ours.contains("serviceName")
-}
-
-/// The message ends with what the Job says.
-fn with_cause(seen: &Seen<'_>) -> bool {
-    const CAUSE: &str = "failed (1) > failureLimit (0)";
-    let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
-    let event = |told: &str| told.contains(" AnalysisRunFailed: AnalysisRun '") && told.contains(CAUSE);
-    let runs = seen.part().ends_with(" status analysisRuns") && argo.contains(CAUSE) && ours.contains(CAUSE);
-    runs || (argo == "-" && event(ours)) || (ours == "-" && event(argo))
 }
 
 /// Of the Experiment that went from `Pending` to its end.
@@ -214,11 +203,7 @@ fn made_twice(seen: &Seen<'_>) -> bool {
     let (wanted, one_more) = if seen.after(|act| *act == Act::RetryExperiments) { (".1", ".2") } else { ("", ".1") };
     let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
     let extra = |part: &str| part.split(' ').any(|word| word.starts_with("R-") && word.ends_with(one_more));
-    let noted = seen.part().ends_with(" status analysisRuns");
-    // The one that was asked for has the third name there, and its own name is that of the one too many.
-    if wanted == ".1" && seen.part().contains(" R-trial-verdict.1") {
-        return true;
-    }
-    (extra(seen.part()) && (ours == "-" || ours.is_empty()))
-        || (noted && argo.replace(&format!("{one_more}\""), &format!("{wanted}\"")) == *ours)
+    let noted = seen.part().ends_with(" status analysisRuns")
+        && argo.replace(&format!("{one_more}\""), &format!("{wanted}\"")) == *ours;
+    noted || (extra(seen.part()) && (ours == "-" || ours.is_empty()))
 }
