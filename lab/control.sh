@@ -91,9 +91,18 @@ down() {
   leave_node
 }
 
-# Down, and the cluster's data forgotten. The builds stay.
+# Down, and the cluster's data forgotten. The builds stay. A shim that ends after its containerd still unmounts and writes for a moment, so that a folder
+# may be busy or filled again: what is left is taken away as soon as it can be, and named when it can't.
 clean() {
+  local until=$((SECONDS + 30)) said
   down
+  until said=$(take_away 2>&1); do
+    [ "$SECONDS" -lt "$until" ] || die "clean: the folders of $LAB_NAME can't be taken away; end what uses them and clean again: $(tail -n 1 <<< "$said")"
+    sleep 0.2
+  done
+}
+
+take_away() {
   findmnt -rno TARGET | { grep -E "^($RUN|$SOCKETS)/" || true; } | sort -r | while read -r mount; do umount -l "$mount" || true; done
   rm -rf "$RUN" "$SOCKETS"
 }
