@@ -43,7 +43,7 @@ pub use clock::{Clock, SystemClock, TokioClock};
 pub use election::Timings;
 pub use error::Error;
 pub use leader::LeaseOptions;
-pub use measure::Transport;
+pub use measure::{Transport, Unanswered};
 pub use reconcile::Decide;
 pub use run::{Options, run};
 pub use seen::see;

@@ -8,13 +8,28 @@ use jiff::Timestamp;
 use serinus_decide::analysis::{Answer, Ask, Reading};
 use serinus_talk::metric::{self, Request, oauth2, prometheus, web};
 use serinus_wire::analysis::Authentication;
+use std::fmt;
 use std::sync::Arc;
 
-/// Sends requests to metric providers.
+/// Sends requests to metric providers and to those who are told of verdicts.
 pub trait Transport: Send + Sync + 'static {
-    /// Status and body of the answer, at most [`metric::LARGEST`] bytes of it; or why there is none, in one line without
-    /// credentials.
-    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, Bytes), String>>;
+    /// Status and body of the answer, at most [`metric::LARGEST`] bytes of it; or why there is none.
+    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, Bytes), Unanswered>>;
+}
+
+/// A request without an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Its method and its address, without name and password; a token in the address is still there.
+    pub request: String,
+    /// Why, in one line; says nothing of the address.
+    pub cause: String,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.request, self.cause)
+    }
 }
 
 /// Who measures.
@@ -37,16 +52,20 @@ impl Measure {
     async fn result(&self, ask: &Ask, now: Timestamp) -> Result<metric::Reading, String> {
         if let Some(wanted) = &ask.provider.web {
             let request = self.with_token(web::request(wanted)?, wanted.authentication.as_ref()).await?;
-            let (status, body) = self.transport.send(request).await?;
+            let (status, body) = self.send(request).await?;
             return web::parse(wanted, status, &body);
         }
         if let Some(wanted) = &ask.provider.prometheus {
             let request = prometheus::request(wanted, &self.prometheus, now)?;
             let request = self.with_token(request, wanted.authentication.as_ref()).await?;
-            let (status, body) = self.transport.send(request).await?;
+            let (status, body) = self.send(request).await?;
             return prometheus::parse(status, &body);
         }
         Err("the metric provider is not supported by this version of Serinus".to_string())
+    }
+
+    async fn send(&self, request: Request) -> Result<(u16, Bytes), String> {
+        self.transport.send(request).await.map_err(|unanswered| unanswered.to_string())
     }
 
     /// The request with a token, where the provider wants one: fetched anew for each measurement, each time within the
@@ -56,7 +75,7 @@ impl Measure {
         let mut token = Err(String::new());
         for place in oauth2::PLACES {
             let asked = oauth2::request(wanted, place, request.timeout, request.insecure);
-            let (status, body) = self.transport.send(asked).await?;
+            let (status, body) = self.send(asked).await?;
             token = oauth2::parse(status, &body);
             if token.is_ok() {
                 break;
@@ -86,7 +105,7 @@ mod tests {
     }
 
     impl Transport for Guarded {
-        fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, Bytes), String>> {
+        fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, Bytes), Unanswered>> {
             self.asked.lock().unwrap().push(request.url.clone());
             let has = |name: &str, value: &str| request.headers.iter().any(|one| one == &(name.into(), value.into()));
             let form = String::from_utf8_lossy(&request.body).into_owned();

@@ -1,6 +1,6 @@
 //! Requests to metric providers over HTTP and TLS. An answer is read only up to a limit, and within the request's time.
 
-use crate::measure::Transport;
+use crate::measure::{Transport, Unanswered};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,13 +20,12 @@ const HOPS: usize = 10;
 pub struct Http;
 
 impl Transport for Http {
-    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, Bytes), String>> {
+    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, Bytes), Unanswered>> {
         async move {
             let (timeout, line) = (request.timeout, format!("{} \"{}\"", title(request.method), shown(&request.url)));
-            match tokio::time::timeout(timeout, follow(request)).await {
-                Ok(answer) => answer.map_err(|error| format!("{line}: {error}")),
-                Err(_) => Err(format!("{line}: no answer within {} s", timeout.as_secs())),
-            }
+            let late = |_| Err(format!("no answer within {} s", timeout.as_secs()));
+            let answer = tokio::time::timeout(timeout, follow(request)).await.unwrap_or_else(late);
+            answer.map_err(|cause| Unanswered { request: line, cause })
         }
         .boxed()
     }
@@ -155,7 +154,7 @@ mod tests {
         let url = server("HTTP/1.1 404 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno", 0).await;
         assert_eq!(Http.send(get(url)).await, Ok((404, Bytes::from("no"))));
         let url = server("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", 50 << 20).await;
-        let error = Http.send(get(url.clone())).await.unwrap_err();
+        let error = Http.send(get(url.clone())).await.unwrap_err().to_string();
         assert_eq!(error, format!("Get \"{url}\": the answer is larger than 10 MiB"));
     }
 
@@ -173,7 +172,8 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });
-        let error = Http.send(Request { timeout: Duration::from_secs(1), ..get(url.clone()) }).await.unwrap_err();
+        let error =
+            Http.send(Request { timeout: Duration::from_secs(1), ..get(url.clone()) }).await.unwrap_err().to_string();
         assert_eq!(error, format!("Get \"{url}\": no answer within 1 s"));
     }
 
@@ -181,11 +181,15 @@ mod tests {
     async fn silence_and_refusal_are_errors() {
         let url = server("", 0).await;
         assert!(Http.send(get(url)).await.is_err());
-        let error = Http.send(get("http://u:secret@127.0.0.1:1/x".to_string())).await.unwrap_err();
+        let error = Http.send(get("http://u:secret@127.0.0.1:1/x".to_string())).await.unwrap_err().to_string();
         assert!(error.starts_with("Get \"http://127.0.0.1:1/x\": ") && error.contains("refused"), "{error}");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let error = Http.send(Request { timeout: Duration::from_millis(50), ..get(url.clone()) }).await.unwrap_err();
+        let error = Http
+            .send(Request { timeout: Duration::from_millis(50), ..get(url.clone()) })
+            .await
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, format!("Get \"{url}\": no answer within 0 s"));
     }
 

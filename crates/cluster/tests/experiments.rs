@@ -8,8 +8,8 @@ mod support;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use serinus_cluster::Transport;
 use serinus_cluster::client::Resource;
+use serinus_cluster::{Transport, Unanswered};
 use serinus_decide::decide;
 use serinus_model::Model;
 use serinus_talk::metric::Request;
@@ -31,7 +31,7 @@ const TEMPLATE: Resource = argo("AnalysisTemplate", "analysistemplates");
 struct Server(&'static str);
 
 impl Transport for Server {
-    fn send(&self, _: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), String>> {
+    fn send(&self, _: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), Unanswered>> {
         let answer = self.0;
         async move { Ok((200, bytes::Bytes::from(answer))) }.boxed()
     }

@@ -8,8 +8,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use serinus_cluster::Transport;
 use serinus_cluster::client::Resource;
+use serinus_cluster::{Transport, Unanswered};
 use serinus_decide::{Plan, Seen};
 use serinus_talk::metric::Request;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ struct Server {
 }
 
 impl Transport for Server {
-    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), String>> {
+    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), Unanswered>> {
         self.asked.lock().unwrap().push(request.url);
         let mut answers = self.answers.lock().unwrap();
         let answer = if answers.len() > 1 { answers.remove(0) } else { answers.first().copied().unwrap_or("{}") };
@@ -133,7 +133,7 @@ async fn a_killed_controller_leaves_a_run_that_the_next_one_finishes() {
 struct Silent(Arc<AtomicUsize>);
 
 impl Transport for Silent {
-    fn send(&self, _: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), String>> {
+    fn send(&self, _: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), Unanswered>> {
         match self.0.fetch_add(1, Ordering::Relaxed) {
             0 => async { Ok((200, bytes::Bytes::from("1"))) }.boxed(),
             _ => futures::future::pending().boxed(),

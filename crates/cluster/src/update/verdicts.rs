@@ -7,7 +7,7 @@ use super::watches::Subject;
 use crate::Clock;
 use crate::client::Cluster;
 use crate::events::{About, Events};
-use crate::measure::Transport;
+use crate::measure::{Transport, Unanswered};
 use aws_lc_rs::hmac;
 use futures::channel::mpsc::UnboundedSender;
 use serde_json::json;
@@ -95,7 +95,7 @@ impl Receiver {
     }
 
     /// What was wrong with an answer; nothing: the verdict was taken.
-    fn trouble(&self, answer: Result<u16, String>) -> Option<String> {
+    fn trouble(&self, answer: Result<u16, Unanswered>) -> Option<String> {
         let place = self.place();
         match answer {
             Ok(200..=299) => None,
@@ -103,12 +103,7 @@ impl Receiver {
                 Some(format!("{place} answers {status}, a redirect: give the address that it leads to"))
             }
             Ok(status) => Some(format!("{place} answers {status}")),
-            // The transport begins with the whole address, in quotes.
-            Err(why) => {
-                let address = why.strip_prefix("Post \"").and_then(|rest| rest.split_once("\": "));
-                let why = address.map_or(why.as_str(), |(_, cause)| cause);
-                Some(format!("{place} does not answer: {why}"))
-            }
+            Err(Unanswered { cause, .. }) => Some(format!("{place} does not answer: {cause}")),
         }
     }
 }
@@ -266,13 +261,13 @@ mod tests {
             let why = Receiver::list(wrong).unwrap_err();
             assert!(!why.is_empty() && !why.contains("hunter2"), "{wrong}: {why}");
         }
-        let refused = "Post \"https://ci.example/hook?token=hunter2\": refused";
+        let request = "Post \"https://ci.example/hook?token=hunter2\"".to_string();
+        let refused = Unanswered { request, cause: "refused".to_string() };
         for (answer, trouble) in [
             (Ok(204), None),
             (Ok(301), Some("https://ci.example answers 301, a redirect: give the address that it leads to")),
             (Ok(503), Some("https://ci.example answers 503")),
-            (Err(refused.to_string()), Some("https://ci.example does not answer: refused")),
-            (Err("no way".to_string()), Some("https://ci.example does not answer: no way")),
+            (Err(refused), Some("https://ci.example does not answer: refused")),
         ] {
             assert_eq!(receivers[0].trouble(answer).as_deref(), trouble);
         }

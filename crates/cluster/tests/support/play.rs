@@ -5,7 +5,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use serinus_cluster::client::Resource;
-use serinus_cluster::{Options, Transport};
+use serinus_cluster::{Options, Transport, Unanswered};
 use serinus_model::Model;
 use serinus_talk::metric::Request;
 use serinus_tests_parity::manifests::{Words, objects, template};
@@ -54,7 +54,7 @@ impl Answers {
 }
 
 impl Transport for Answers {
-    fn send(&self, _: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), String>> {
+    fn send(&self, _: Request) -> BoxFuture<'static, Result<(u16, bytes::Bytes), Unanswered>> {
         let answer = match self.told() {
             Some(value) => (200, format!("{{\"value\": {value}}}")),
             None => (500, "{}".to_string()),

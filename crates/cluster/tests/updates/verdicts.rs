@@ -6,8 +6,8 @@ use crate::{proposed, push, until, vote, world};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use serinus_cluster::Transport;
 use serinus_cluster::update::{IMAGE_UPDATE, Receiver, Updates};
+use serinus_cluster::{Transport, Unanswered};
 use serinus_model::Model;
 use serinus_talk::metric::Request;
 use serinus_wire::Time;
@@ -27,17 +27,20 @@ struct Receivers {
 }
 
 impl Transport for Receivers {
-    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, Bytes), String>> {
+    fn send(&self, request: Request) -> BoxFuture<'static, Result<(u16, Bytes), Unanswered>> {
         let key = request.headers.iter().find(|(name, _)| name == "Idempotency-Key").unwrap().1.clone();
         let body = serde_json::from_slice(&request.body).unwrap();
-        self.got.lock().unwrap().push((request.url, key, body));
+        self.got.lock().unwrap().push((request.url.clone(), key, body));
         let (code, takes) = (self.codes.lock().unwrap().pop().unwrap_or(200), self.takes);
         if let Some(model) = &self.late {
             model.hold_watches(true);
         }
         Box::pin(async move {
             tokio::time::sleep(takes).await;
-            if code == 0 { Err("no answer".to_string()) } else { Ok((code, Bytes::new())) }
+            match code {
+                0 => Err(Unanswered { request: request.url, cause: "no answer".to_string() }),
+                code => Ok((code, Bytes::new())),
+            }
         })
     }
 }
