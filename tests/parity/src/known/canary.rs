@@ -51,6 +51,7 @@ pub const RULES: &[Rule] = &[
         holds: without_pods,
     },
     Rule { row: "weight rises", plays: &["options/nginx/window/back while pausing"], holds: not_reached },
+    Rule { row: "weight rises", plays: &["experiment/nginx/*/third*"], holds: endpoints_first },
 ];
 
 /// Whether the update is aborted by somebody.
@@ -188,4 +189,13 @@ fn without_pods(seen: &Seen<'_>) -> bool {
 fn not_reached(seen: &Seen<'_>) -> bool {
     let parts = ["course of Ingress R-R-front-canary weight", "course of Rollout R weight"];
     seen.within(&parts) || seen.tells(&["PatchingCanaryIngress:", "TrafficWeightUpdated:"])
+}
+
+/// The canary Service has just been pointed to the new set, and its endpoints have to follow: the set before goes first.
+fn endpoints_first(seen: &Seen<'_>) -> bool {
+    let Difference { argo, ours, .. } = seen.difference;
+    seen.part() == "place among the events"
+        && seen.tells(&["ScalingReplicaSet: Scaled down "])
+        && argo.contains(", after Normal TrafficWeightUpdated: Traffic weight updated from 0 to ")
+        && ours.contains(", after Normal SwitchService: Switched selector for service 'R-canary' ")
 }

@@ -56,7 +56,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         row: "Experiment: an analysis whose template does not exist",
-        plays: &["alone/experiment/*none/missing"],
+        plays: &["alone/experiment/*none/missing", "experiment/*/no such analysis/update"],
         holds: without_pods,
     },
     Rule {
@@ -184,7 +184,7 @@ fn unmarked(seen: &Seen<'_>) -> bool {
     let timeless = |text: &str| text.replace(r#""lastTransitionTime":"set","#, "");
     let (argo, ours) = (timeless(&seen.difference.argo), timeless(&seen.difference.ours));
     if seen.part() == "Experiment R-trial status templateStatuses" {
-        return seen.scenario.title == "alone/experiment/no pods" && argo == ours;
+        return seen.scenario.title != "alone/experiment/service of another" && argo == ours;
     }
     let set = seen.within(&["ReplicaSet R-<2.0.0>-2-1-", "ReplicaSet R-trial-"]);
     let whole = seen.scenario.title.ends_with("/ended at once") && seen.difference.argo.contains("\"size\":0,");
@@ -192,8 +192,9 @@ fn unmarked(seen: &Seen<'_>) -> bool {
 }
 
 fn without_pods(seen: &Seen<'_>) -> bool {
-    seen.within(&["ReplicaSet R-trial-", "course of ReplicaSet R-trial-"])
-        || (seen.part() == "events of R-trial"
+    let sets = ["ReplicaSet R-trial-", "course of ReplicaSet R-trial-", "course of ReplicaSet R-<2.0.0>-2-1-"];
+    seen.within(&sets)
+        || (matches!(seen.part(), "events of R-trial" | "events of R-<2.0.0>-2-1")
             && seen.difference.ours == "-"
             && seen.difference.argo.starts_with("Normal ScalingReplicaSet: Scaled "))
 }
