@@ -88,6 +88,17 @@ fn slim(object: &Value) -> Value {
     })
 }
 
+/// A canary is out and waits: the update was seen, and every pod is ready.
+fn is_paused(rollout: &Value) -> bool {
+    let status = &rollout["status"];
+    let observed = status["observedGeneration"].as_str().and_then(|text| text.parse::<i64>().ok());
+    status["phase"] == "Paused"
+        && observed.is_some()
+        && observed == rollout["generation"].as_i64()
+        && status["stableRS"] != status["currentPodHash"]
+        && status["replicas"] == status["readyReplicas"]
+}
+
 /// Healthy with the wanted image, as the controller itself says of the last change, and no pod of anything else. Judged alike,
 /// whichever controller is at work.
 fn is_there(rollout: &Value, sets: &BTreeMap<String, Value>, version: u32) -> bool {
@@ -183,18 +194,14 @@ impl Fleet {
         }
     }
 
-    /// Waits until one Rollout is where a version wants it to be, and its old sets are without pods.
-    pub async fn settled(&self, name: &str, version: u32) -> Result<()> {
-        until(
-            &format!("{name} to be Healthy and its old sets to be without pods"),
-            Duration::from_secs(120),
-            || async {
-                let known = self.lock();
-                let (rollout, sets) = (known.rollouts.get(name), known.sets.get(name));
-                let there = rollout.zip(sets).is_some_and(|(rollout, sets)| is_there(rollout, sets, version));
-                Ok(if there { Look::Done(()) } else { Look::Not(format!("{rollout:?} {sets:?}")) })
-            },
-        )
+    /// Waits until one Rollout rests at a pause of its update, with all its pods ready.
+    pub async fn paused(&self, name: &str) -> Result<()> {
+        until(&format!("{name} to be paused with its pods ready"), Duration::from_secs(120), || async {
+            let known = self.lock();
+            let rollout = known.rollouts.get(name);
+            let rests = rollout.is_some_and(is_paused);
+            Ok(if rests { Look::Done(()) } else { Look::Not(format!("{rollout:?}")) })
+        })
         .await
     }
 
@@ -278,5 +285,11 @@ mod tests {
         assert!(!is_there(&with("phase", json!("Progressing")), &sets(0, 2), 2));
         assert!(!is_there(&with("observedGeneration", json!("1")), &sets(0, 2), 2));
         assert!(!is_there(&with("stableRS", json!("a")), &sets(0, 2), 2));
+        let mut paused = with("phase", json!("Paused"));
+        assert!(!is_paused(&paused), "nothing new is out");
+        paused["status"]["stableRS"] = json!("a");
+        assert!(is_paused(&paused));
+        paused["status"]["observedGeneration"] = json!("1");
+        assert!(!is_paused(&paused));
     }
 }

@@ -84,8 +84,8 @@ async fn rest(controller: &Controller) -> Result<bool> {
     Ok(limits.iter().all(|reached| *reached))
 }
 
-/// Changes one Rollout after the other, and waits each time for the controller's first write about it; then until nothing moves any
-/// more, so that each is the change to one of many at rest.
+/// Changes one Rollout after the other, and waits each time for the controller's first write about it; then until it rests at
+/// the pause of its update, so that each is the change to one of many at rest.
 async fn changes(api: &Api, fleet: &Fleet) -> Result<bool> {
     let mut watch = Both::open(api).await?;
     let mut took = Vec::new();
@@ -97,7 +97,7 @@ async fn changes(api: &Api, fleet: &Fleet) -> Result<bool> {
         let seen = timeout(ANSWER, watch.until_written(name, version(&changed)?)).await;
         let at = seen.with_context(|| format!("nothing was written about {name} within {ANSWER:?}"))??;
         took.push(at.duration_since(began).as_secs_f64() * 1_000.0);
-        fleet.settled(name, 2).await?;
+        fleet.paused(name).await?;
     }
     took.sort_by(f64::total_cmp);
     let at = |share: usize| took.get((took.len() * share).div_ceil(100).max(1) - 1).copied().unwrap_or_default();
