@@ -57,7 +57,7 @@ pub const RULES: &[Rule] = &[
 /// Whether the update is aborted by somebody.
 fn aborts(seen: &Seen<'_>) -> bool {
     let title = &seen.scenario.title;
-    let by_itself = ["fail", "error", "deadline aborts"].iter().any(|word| title.contains(word));
+    let by_itself = ["fail", "error", "deadline aborts", "no such analysis"].iter().any(|word| title.contains(word));
     by_itself || seen.after(|act| *act == Act::Abort)
 }
 
