@@ -1,4 +1,4 @@
-//! Requests to metric providers over HTTP and TLS. An answer is read only up to a limit, and within the request's time.
+//! Requests to metric providers and to receivers of verdicts over HTTP and TLS. An answer is read only up to a limit, and within the request's time.
 
 use crate::measure::{Transport, Unanswered};
 use bytes::Bytes;

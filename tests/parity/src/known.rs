@@ -155,6 +155,9 @@ mod tests {
         let switched = "course of Rollout R active";
         let over = "Warning AnalysisRunError: Analysis Completed. Result: Error";
         let verdict = "Experiment R-<2.0.0>-2-1 status phase";
+        let templates = "Experiment R-trial status templateStatuses";
+        let after_weight = "Normal ScalingReplicaSet: Scaled down ReplicaSet R-<2.0.0> (revision 2) from 1 to 0, after Normal TrafficWeightUpdated: Traffic weight updated from 0 to 25";
+        let after_switch = "Normal ScalingReplicaSet: Scaled down ReplicaSet R-<2.0.0> (revision 2) from 1 to 0, after Normal SwitchService: Switched selector for service 'R-canary' from '<2.0.0>' to '<3.0.0>'";
         let analyses = "Experiment R-<2.0.0>-2-1 status analysisRuns";
         let failed = r#"[{"message":"failed (1)","name":"verdict"}]"#;
         let caused = r#"[{"message":"failed (1): \"Error Message: Job was active longer than specified deadline\"","name":"verdict"}]"#;
@@ -192,6 +195,34 @@ mod tests {
             ("experiment/basic/required once/fail,retry", 5, "AnalysisRun R-<2.0.0>-2-1-verdict.1", "{}", "-", true),
             ("alone/experiment/required once/fail,retry", 5, "AnalysisRun R-trial-verdict.2", "{}", "-", true),
             ("experiment/basic/lasting/end", 2, "Rollout R status currentStepIndex", "1", "3", true),
+            ("experiment/nginx/endless/third", 5, "place among the events", after_weight, after_switch, true),
+            ("experiment/nginx/endless/third", 5, "place among the events", after_switch, after_weight, false),
+            ("experiment/nginx/endless/undo", 3, "place among the events", after_weight, after_switch, false),
+            (
+                "experiment/basic/no such analysis/update",
+                2,
+                "course of ReplicaSet R-<2.0.0>-2-1-after size",
+                "0 → 1 → 0",
+                "",
+                true,
+            ),
+            ("experiment/basic/2s/update", 2, "course of ReplicaSet R-<2.0.0>-2-1-after size", "0 → 1 → 0", "", false),
+            (
+                "alone/experiment/ended at once",
+                3,
+                templates,
+                r#"[{"lastTransitionTime":"set","name":"old"}]"#,
+                r#"[{"name":"old"}]"#,
+                true,
+            ),
+            (
+                "alone/experiment/service of another",
+                3,
+                templates,
+                r#"[{"lastTransitionTime":"set","name":"old"}]"#,
+                r#"[{"name":"old"}]"#,
+                false,
+            ),
             ("experiment/basic/lasting/end", 1, "Rollout R status currentStepIndex", "1", "3", false),
             ("experiment/basic/endless/end", 2, "Rollout R status currentStepIndex", "1", "3", false),
             (

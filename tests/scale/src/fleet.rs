@@ -88,13 +88,17 @@ fn slim(object: &Value) -> Value {
     })
 }
 
+/// Whether the status is about the last change of the spec.
+fn is_observed(rollout: &Value) -> bool {
+    let observed = rollout["status"]["observedGeneration"].as_str().and_then(|text| text.parse::<i64>().ok());
+    observed.is_some() && observed == rollout["generation"].as_i64()
+}
+
 /// A canary is out and waits: the update was seen, and every pod is ready.
 fn is_paused(rollout: &Value) -> bool {
     let status = &rollout["status"];
-    let observed = status["observedGeneration"].as_str().and_then(|text| text.parse::<i64>().ok());
     status["phase"] == "Paused"
-        && observed.is_some()
-        && observed == rollout["generation"].as_i64()
+        && is_observed(rollout)
         && status["stableRS"] != status["currentPodHash"]
         && status["replicas"] == status["readyReplicas"]
 }
@@ -103,11 +107,7 @@ fn is_paused(rollout: &Value) -> bool {
 /// whichever controller is at work.
 fn is_there(rollout: &Value, sets: &BTreeMap<String, Value>, version: u32) -> bool {
     let status = &rollout["status"];
-    let observed = status["observedGeneration"].as_str().and_then(|text| text.parse::<i64>().ok());
-    let said = status["phase"] == "Healthy"
-        && observed.is_some()
-        && observed == rollout["generation"].as_i64()
-        && status["stableRS"] == status["currentPodHash"];
+    let said = status["phase"] == "Healthy" && is_observed(rollout) && status["stableRS"] == status["currentPodHash"];
     let count = |value: &Value| value.as_i64().unwrap_or(0);
     let stable = sets.values().any(|set| {
         set["hash"] == status["stableRS"]
@@ -288,6 +288,10 @@ mod tests {
         let mut paused = with("phase", json!("Paused"));
         assert!(!is_paused(&paused), "nothing new is out");
         paused["status"]["stableRS"] = json!("a");
+        assert!(is_paused(&paused));
+        paused["status"]["replicas"] = json!(2);
+        assert!(!is_paused(&paused), "a pod is not ready");
+        paused["status"]["readyReplicas"] = json!(2);
         assert!(is_paused(&paused));
         paused["status"]["observedGeneration"] = json!("1");
         assert!(!is_paused(&paused));
