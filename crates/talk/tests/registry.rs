@@ -261,6 +261,25 @@ fn pages_follow_each_other_on_the_same_host() {
     assert_eq!((lines.len(), end.unwrap_err().why), (1_000, Why::Endless));
 }
 
+/// A registry keeps its lists elsewhere: pages are told apart by what was asked for, not by where it led to.
+#[test]
+fn pages_that_are_redirected_end_as_well() {
+    let server = |next: &mut dyn FnMut() -> String, line: &str| match line.contains("/kept") {
+        true => answer(200, &[("Link", &format!("<{}>; rel=next", next()))], r#"{"name": "x", "tags": []}"#),
+        false => answer(302, &[("Location", "/kept")], ""),
+    };
+    let back = &mut || "/v2/team/app/tags/list?n=1".to_string();
+    let (lines, end) = play(repository(), Ask::Tags, None, &mut Memory::default(), |line| server(back, line));
+    assert_eq!((lines.len(), end.unwrap_err().why), (4, Why::Endless));
+    let mut count = 0;
+    let on = &mut || {
+        count += 1;
+        format!("/v2/team/app/tags/list?page={count}")
+    };
+    let (lines, end) = play(repository(), Ask::Tags, None, &mut Memory::default(), |line| server(on, line));
+    assert_eq!((lines.len(), end.unwrap_err().why), (2_000, Why::Endless));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

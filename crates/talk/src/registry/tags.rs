@@ -16,6 +16,9 @@ pub struct Pages {
     /// Tags, in the order of the registry.
     pub tags: Vec<String>,
     bytes: usize,
+    /// Pages that were taken in.
+    count: usize,
+    /// What was asked for, and where redirects led to.
     seen: HashSet<String>,
 }
 
@@ -45,6 +48,7 @@ impl Pages {
         if given.tags.is_none() && given.name.is_none() {
             return Page::Malformed;
         }
+        self.count += 1;
         self.seen.insert(path.to_string());
         for tag in given.tags.unwrap_or_default() {
             if is_tag(&tag) {
@@ -56,10 +60,10 @@ impl Pages {
         if self.tags.len() > MOST_TAGS || self.bytes > MOST_BYTES {
             return Page::Endless(format!("more than {MOST_TAGS} tags or {} MiB of them", MOST_BYTES >> 20));
         }
-        if self.seen.contains(&next) {
+        if !self.seen.insert(next.clone()) {
             return Page::Endless("a page leads back to one that was read".to_string());
         }
-        if self.seen.len() >= MOST_PAGES {
+        if self.count >= MOST_PAGES {
             return Page::Endless(format!("more than {MOST_PAGES} pages"));
         }
         Page::Next(next)
