@@ -53,9 +53,9 @@ takeover *words:
 faults seeds="1000":
     FAULT_SEEDS={{seeds}} cargo test --profile hunt -p serinus-cluster --test faults -- --nocapture
 
-# a crash at every write of every scenario, or of those with a word in their title: just crash nginx/
-crash word="1":
-    CRASH_ALL={{word}} cargo test --profile hunt -p serinus-cluster --test scenarios -- --nocapture
+# a crash at every write of every scenario, or of those with a word in their title: just crash nginx/; or at one write in so many: just crash 1 40
+crash word="1" sample="1":
+    CRASH_ALL={{word}} CRASH_SAMPLE={{sample}} cargo test --profile hunt -p serinus-cluster --test scenarios -- --nocapture
 
 # random objects of all five kinds, so many valid and so many broken of each, to a decision; and 500 beside a controller
 manifests count="10000":

@@ -3,7 +3,7 @@
 //!
 //! A crash is told from the beginning of its act, in a copy of the cluster as it was then, and compared once all is quiet after
 //! it. The ordinary run looks at a fixed sample of a few scenarios; `just crash` at every write of every scenario, `just crash nginx/` at those
-//! with that word in their title.
+//! with that word in their title, `just crash 1 40` at one write in 40 of every scenario.
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
@@ -26,9 +26,18 @@ fn quiet(scenario: &Scenario) -> Duration {
     if scenario.script.contains(&Act::Restart) { 10 * QUIET } else { QUIET }
 }
 
-/// One in so many scenarios of the choice, and of their crash points, is looked at when nobody asks for all.
+/// One in so many scenarios of the choice, and of their crash points, is looked at when nobody asks for more.
 const SCENARIOS: usize = 18;
 const SAMPLE: u32 = 40;
+
+/// One in so many crash points is looked at.
+fn sample(asked: bool) -> u32 {
+    match std::env::var("CRASH_SAMPLE") {
+        Ok(number) => number.parse().ok().filter(|n| *n > 0).expect("CRASH_SAMPLE is a number above 0"),
+        Err(_) if asked => 1,
+        Err(_) => SAMPLE,
+    }
+}
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
@@ -74,8 +83,8 @@ impl Played {
     }
 }
 
-/// Crashes of one scenario; how many were looked at, and which ended otherwise.
-fn crash(scenario: &Scenario, played: &Played, all: bool) -> (usize, Vec<String>) {
+/// Crashes of one scenario, one in `sample`; how many were looked at, and which ended otherwise.
+fn crash(scenario: &Scenario, played: &Played, sample: u32) -> (usize, Vec<String>) {
     let smooth = runtime().block_on(play::smooth(scenario, quiet(scenario)));
     let (mut looked, mut wrong) = (0, Vec::new());
     for (at, act) in smooth.iter().enumerate() {
@@ -85,7 +94,7 @@ fn crash(scenario: &Scenario, played: &Played, all: bool) -> (usize, Vec<String>
         for (nth, line) in (1..).zip(&act.written) {
             for moment in [Moment::Before, Moment::After] {
                 let point = format!("{}: {moment:?} write {nth} of {:?} ({line})", scenario.title, act.act);
-                if !all && !number(&point).is_multiple_of(SAMPLE) {
+                if !number(&point).is_multiple_of(sample) {
                     continue;
                 }
                 looked += 1;
@@ -107,6 +116,7 @@ fn whatever_write_it_dies_at_each_scenario_ends_the_same() {
         Some("1") => scenario::all(),
         Some(word) => scenario::all().into_iter().filter(|scenario| scenario.title.contains(word)).collect(),
     };
+    let sample = sample(asked.is_some());
     let (next, looked, played) = (AtomicUsize::new(0), AtomicUsize::new(0), Played::default());
     let wrong = Mutex::new(Vec::new());
     let began = std::time::Instant::now();
@@ -114,7 +124,7 @@ fn whatever_write_it_dies_at_each_scenario_ends_the_same() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let told = std::panic::catch_unwind(|| crash(scenario, &played, asked.is_some()));
+                    let told = std::panic::catch_unwind(|| crash(scenario, &played, sample));
                     let said = |panic: Box<dyn std::any::Any + Send>| {
                         vec![format!("{}: {}", scenario.title, support::said(&*panic))]
                     };

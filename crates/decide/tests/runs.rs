@@ -295,6 +295,25 @@ fn a_bad_run_keeps_or_takes_back_the_traffic() {
     assert_eq!(active(&world), status(&world).stable_rs);
 }
 
+/// As Argo tells it: the end of a run that a full promotion cuts short comes after the promotion, however soon it ends.
+#[test]
+fn the_end_of_a_run_that_a_full_promotion_ends_is_told_after_it() {
+    for ends_at_once in [false, true] {
+        let mut world = switching(json!({}));
+        world.edit_rollout(&json!({"status": {"promoteFull": true}}), true);
+        if !ends_at_once {
+            world.run();
+            assert!(only(&world).spec.terminate);
+        }
+        end(&mut world, Phase::Successful, "");
+        let told = |event: &&str| matches!(*event, "RolloutCompleted" | "AnalysisRunSuccessful");
+        let events: Vec<&str> = world.events.iter().map(String::as_str).filter(told).collect();
+        assert_eq!(events, ["RolloutCompleted", "AnalysisRunSuccessful"], "{ends_at_once}");
+        let shown = status(&world).blue_green.pre_promotion_analysis_run_status.as_ref();
+        assert_eq!(shown.unwrap().status, "Successful");
+    }
+}
+
 #[test]
 fn the_pause_before_a_switch_begins_after_the_analysis() {
     let mut world = switching(json!({"autoPromotionEnabled": false}));

@@ -156,8 +156,25 @@ mod tests {
         let over = "Warning AnalysisRunError: Analysis Completed. Result: Error";
         let verdict = "Experiment R-<2.0.0>-2-1 status phase";
         let templates = "Experiment R-trial status templateStatuses";
+        let missed = r#"[{"message":"Template 'old' exceeded its progressDeadlineSeconds (5)","name":"old"}]"#;
         let after_weight = "Normal ScalingReplicaSet: Scaled down ReplicaSet R-<2.0.0> (revision 2) from 1 to 0, after Normal TrafficWeightUpdated: Traffic weight updated from 0 to 25";
         let after_switch = "Normal ScalingReplicaSet: Scaled down ReplicaSet R-<2.0.0> (revision 2) from 1 to 0, after Normal SwitchService: Switched selector for service 'R-canary' from '<2.0.0>' to '<3.0.0>'";
+        let down_after = |set: &str, event: &str| {
+            format!("Normal ScalingReplicaSet: Scaled down ReplicaSet R-{set} (revision 2) from 2 to 0, after {event}")
+        };
+        let left = down_after(
+            "<2.0.0>",
+            "Normal SwitchService: Switched selector for service 'R-canary' from '<2.0.0>' to '<3.0.0>'",
+        );
+        let another_left = down_after(
+            "<1.0.0>",
+            "Normal SwitchService: Switched selector for service 'R-canary' from '<2.0.0>' to '<3.0.0>'",
+        );
+        let step_ended = down_after(
+            "<2.0.0>",
+            "Normal RolloutStepCompleted: Rollout step 1/6 completed (setCanaryScale{replicas: 2})",
+        );
+        let (left, another_left, step_ended) = (left.as_str(), another_left.as_str(), step_ended.as_str());
         let analyses = "Experiment R-<2.0.0>-2-1 status analysisRuns";
         let failed = r#"[{"message":"failed (1)","name":"verdict"}]"#;
         let caused = r#"[{"message":"failed (1): \"Error Message: Job was active longer than specified deadline\"","name":"verdict"}]"#;
@@ -183,6 +200,13 @@ mod tests {
             ("bluegreen/manual/waiting/abort,undo", 3, switched, "<1.0.0> → <2.0.0>", "", false),
             ("bluegreen/no delay/waiting/promote", 2, "ReplicaSet R-<1.0.0> size", "4", "0", true),
             ("bluegreen/delay 15/waiting/promote", 2, "ReplicaSet R-<1.0.0> size", "4", "0", false),
+            ("analysis/post/auto/once/fail,retry", 5, "Rollout R status abort", "true", "false", true),
+            ("analysis/post/auto/once/fail,retry", 3, "Rollout R status abort", "true", "false", false),
+            ("analysis/post/auto/once/fail", 3, "Rollout R status abort", "true", "false", false),
+            ("alone/experiment/one stuck,retry", 3, templates, missed, "[]", true),
+            ("alone/experiment/one stuck,retry", 1, templates, missed, "[]", false),
+            ("alone/experiment/one stuck,retry", 3, templates, "[]", missed, false),
+            ("alone/experiment/required once/fail,retry", 6, templates, missed, "[]", false),
             ("alone/run/invalid/interval", 1, "events of R-run", over, "-", true),
             ("alone/run/hasty/error", 2, "events of R-run", over, "-", false),
             ("experiment/basic/lasting/abort", 2, verdict, "Running", "Successful", true),
@@ -195,6 +219,17 @@ mod tests {
             ("experiment/basic/required once/fail,retry", 5, "AnalysisRun R-<2.0.0>-2-1-verdict.1", "{}", "-", true),
             ("alone/experiment/required once/fail,retry", 5, "AnalysisRun R-trial-verdict.2", "{}", "-", true),
             ("experiment/basic/lasting/end", 2, "Rollout R status currentStepIndex", "1", "3", true),
+            ("nginx/scale2,p,w50,p,match,p/pause 1/third", 5, "place among the events", left, step_ended, true),
+            ("nginx/scale2,p,w50,p,match,p/pause 1/third", 5, "place among the events", step_ended, left, false),
+            (
+                "nginx/scale2,p,w50,p,match,p/pause 1/third",
+                5,
+                "place among the events",
+                another_left,
+                step_ended,
+                false,
+            ),
+            ("nginx/scale2,p,w50,p,match,p/pause 1/up", 5, "place among the events", left, step_ended, false),
             ("experiment/nginx/endless/third", 5, "place among the events", after_weight, after_switch, true),
             ("experiment/nginx/endless/third", 5, "place among the events", after_switch, after_weight, false),
             ("experiment/nginx/endless/undo", 3, "place among the events", after_weight, after_switch, false),

@@ -1,5 +1,5 @@
 //! `parity`: plays a fixed choice of scenarios under both controllers, and ends with 1 when they differ. `parity all` plays every scenario,
-//! `parity WORD...` those whose title has every word. `parity list` tells the titles.
+//! `parity WORD...` those whose title has every word. `parity list` tells the titles. With `PARITY_EVENTS=1` the events of both sides are written out as well.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -133,6 +133,12 @@ fn differences(
     let (argo_story, ours_story) = (argo.0.record.story(name), ours.0.record.story(name));
     let (argo_recorded, ours_recorded) = (told::recorded(&argo_story.0), told::recorded(&ours_story.0));
     let argo_events = logged.unwrap_or(&argo_recorded);
+    if env::var_os("PARITY_EVENTS").is_some() {
+        for (who, events) in [("argo", argo_events), ("ours", &ours_recorded[..])] {
+            let lines = events.iter().map(|(object, text)| format!("  {object} {text}\n"));
+            eprint!("{who}: {}\n{}", scenario.title, lines.collect::<String>());
+        }
+    }
     let found = compare(
         scenario.strategy,
         &History { name, entries: &argo_story.0, events: argo_events, marks: argo.1, hashes: &argo_story.1 },

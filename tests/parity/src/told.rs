@@ -29,7 +29,8 @@ pub fn recorded(entries: &[Entry]) -> Vec<(String, String)> {
     once(events.map(event))
 }
 
-/// What is told of one object again within a moment comes from a pass over a stale cache, or from one that ended before it was written down.
+/// What is told of one object again within a moment comes from a pass over a stale cache, or from one that ended before it was written down. But a pause
+/// that comes after the end of another step is another pause, however soon it comes.
 fn once(events: impl Iterator<Item = Event>) -> Vec<(String, String)> {
     let mut last: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
     let mut out = Vec::new();
@@ -37,6 +38,9 @@ fn once(events: impl Iterator<Item = Event>) -> Vec<(String, String)> {
         // The later time counts: a third time may follow.
         let before = last.insert(event.clone(), at);
         if before.is_none_or(|before| at.duration_since(before) > MOMENT) {
+            if event.1.starts_with("Normal RolloutStepCompleted: ") {
+                last.retain(|(about, told), _| *about != event.0 || !told.starts_with("Normal RolloutPaused: "));
+            }
             out.push(event);
         }
     }
@@ -180,6 +184,21 @@ time="2026-11-24T16:53:39Z" level=info msg=Done event_reason=AnalysisRunSuccessf
         assert_eq!(told(&[(1, "x", "a"), (1, "y", "b"), (2, "x", "a"), (4, "x", "a")]), "ab");
         assert_eq!(told(&[(1, "x", "a"), (1, "x", "b"), (2, "x", "a"), (2, "x", "b"), (5, "x", "a")]), "ab");
         assert_eq!(told(&[(1, "x", "a"), (1, "x", "b"), (5, "x", "a"), (5, "x", "b")]), "abab");
+    }
+
+    #[test]
+    fn a_pause_after_another_step_is_another_pause() {
+        const PAUSED: &str = "Normal RolloutPaused: p";
+        const ENDED: &str = "Normal RolloutStepCompleted: s";
+        let pauses = |events: &[(&str, &str)]| {
+            let event =
+                |(about, text): &(&str, &str)| (Timestamp::UNIX_EPOCH, ((*about).to_owned(), (*text).to_owned()));
+            once(events.iter().map(event)).iter().filter(|(_, text)| text == PAUSED).count()
+        };
+        assert_eq!(pauses(&[("x", PAUSED), ("x", ENDED), ("x", PAUSED)]), 2);
+        assert_eq!(pauses(&[("x", PAUSED), ("y", ENDED), ("x", PAUSED)]), 1);
+        // A step that is told to have ended once more comes from a stale pass, and so does what follows.
+        assert_eq!(pauses(&[("x", ENDED), ("x", PAUSED), ("x", ENDED), ("x", PAUSED)]), 1);
     }
 
     #[test]

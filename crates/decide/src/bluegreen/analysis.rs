@@ -10,8 +10,9 @@ use serinus_wire::rollout::RolloutAnalysis;
 /// Starts, follows and ends both runs. The status goes on showing them when the update is over.
 pub fn reconcile(pass: &mut Pass<'_>) {
     if is_over(pass) {
-        runs::show(pass, Site::PrePromotion);
-        runs::show(pass, Site::PostPromotion);
+        let show = show(pass);
+        show(pass, Site::PrePromotion);
+        show(pass, Site::PostPromotion);
         runs::cancel(pass, &[]);
         runs::forget(pass);
         return;
@@ -23,6 +24,17 @@ pub fn reconcile(pass: &mut Pass<'_>) {
     follow(pass, Site::PostPromotion, switched && saturated, switched);
     runs::cancel_others(pass);
     runs::forget(pass);
+}
+
+/// How what became of a run is shown once nothing is judged any more: after a promotion, its end is told; a full promotion
+/// comes first; nobody is told of a run that an abort ended.
+fn show(pass: &Pass<'_>) -> fn(&mut Pass<'_>, Site) {
+    match () {
+        () if pass.aborted() => runs::show,
+        () if promotion::fully_promoted(&pass.rollout) => runs::conclude,
+        () if pass.rollout.status.promote_full => runs::keep,
+        () => runs::show,
+    }
 }
 
 /// Follows a run that has begun, whatever the pods do since; begins one when it is time.

@@ -26,8 +26,8 @@ pub const RULES: &[Rule] = &[
         holds: switched,
     },
     Rule {
-        row: "blue/green: retry after a failed pre-promotion analysis",
-        plays: &["analysis/pre/*/fail,retry"],
+        row: "blue/green: retry after a failed pre- or post-promotion analysis",
+        plays: &["analysis/pre/*/fail,retry", "analysis/post/*/fail,retry"],
         holds: judged_again,
     },
     Rule {
@@ -105,12 +105,16 @@ fn small_preview(seen: &Seen<'_>) -> bool {
 fn judged_again(seen: &Seen<'_>) -> bool {
     let parts = [
         "AnalysisRun R-<2.0.0>-2-pre.1",
+        "AnalysisRun R-<2.0.0>-2-post.1",
         "course of AnalysisRun R-<2.0.0>-2-pre.1",
+        "course of AnalysisRun R-<2.0.0>-2-post.1",
         "events of R-<2.0.0>-2-pre.1",
+        "events of R-<2.0.0>-2-post.1",
         "Rollout R status abort",
         "Rollout R status blueGreen prePromotionAnalysisRunStatus",
+        "Rollout R status blueGreen postPromotionAnalysisRunStatus",
     ];
-    let events = ["RolloutAborted:", "AnalysisRun"];
+    let events = ["RolloutAborted:", "RolloutCompleted:", "AnalysisRun"];
     seen.after(|act| *act == Act::Retry) && (seen.within(&parts) || seen.tells(&events))
 }
 

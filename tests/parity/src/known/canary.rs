@@ -52,6 +52,11 @@ pub const RULES: &[Rule] = &[
     },
     Rule { row: "weight rises", plays: &["options/nginx/window/back while pausing"], holds: not_reached },
     Rule { row: "weight rises", plays: &["experiment/nginx/*/third*"], holds: endpoints_first },
+    Rule {
+        row: "an older set that the canary Service has just left (a third version)",
+        plays: &["nginx/scale2,p,w50,p,match,p/*third*"],
+        holds: switch_was_seen,
+    },
 ];
 
 /// Whether the update is aborted by somebody.
@@ -198,4 +203,16 @@ fn endpoints_first(seen: &Seen<'_>) -> bool {
         && seen.tells(&["ScalingReplicaSet: Scaled down "])
         && argo.contains(", after Normal TrafficWeightUpdated: Traffic weight updated from 0 to ")
         && ours.contains(", after Normal SwitchService: Switched selector for service 'R-canary' ")
+}
+
+/// The Service was turned away from the set, and the pass that did it has ended something as well.
+fn switch_was_seen(seen: &Seen<'_>) -> bool {
+    let Difference { argo, ours, .. } = seen.difference;
+    let set = argo.split_once(" ReplicaSet R-").and_then(|(_, rest)| rest.split_once(' ')).map_or("", |(set, _)| set);
+    let left = format!(", after Normal SwitchService: Switched selector for service 'R-canary' from '{set}' to ");
+    let ended = [", after Normal RolloutStepCompleted: ", ", after Warning RolloutAborted: "];
+    seen.part() == "place among the events"
+        && seen.tells(&["ScalingReplicaSet: Scaled down "])
+        && argo.contains(&left)
+        && ended.iter().any(|what| ours.contains(what))
 }

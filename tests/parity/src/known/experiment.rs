@@ -70,6 +70,11 @@ pub const RULES: &[Rule] = &[
         holds: unmarked,
     },
     Rule {
+        row: "Experiment: retried after its end",
+        plays: &["alone/experiment/one stuck,retry", "alone/experiment/required once/fail,retry"],
+        holds: earlier_deadline,
+    },
+    Rule {
         row: "Experiment: a run that was just made",
         plays: &["experiment/*", "alone/experiment/*"],
         holds: made_twice,
@@ -208,4 +213,16 @@ fn made_twice(seen: &Seen<'_>) -> bool {
     let noted = seen.part().ends_with(" status analysisRuns")
         && argo.replace(&format!("{one_more}\""), &format!("{wanted}\"")) == *ours;
     noted || (extra(seen.part()) && (ours == "-" || ours.is_empty()))
+}
+
+/// Pods that are there from before the retry go by the deadline that they had, and are missed.
+fn earlier_deadline(seen: &Seen<'_>) -> bool {
+    let (argo, ours) = (&seen.difference.argo, &seen.difference.ours);
+    let moved = seen.part() == "place among the events of R-trial" && argo.contains(" ScalingReplicaSet: Scaled down ");
+    let old = |event: &str| event.contains("Template 'old' transitioned from ");
+    let told = seen.part() == "events of R-trial" && (old(argo) || old(ours));
+    let failed = seen.part() == "Experiment R-trial status templateStatuses"
+        && argo.contains("Template 'old' exceeded its progressDeadlineSeconds");
+    let missed = seen.scenario.title.ends_with("/one stuck,retry") && (told || failed);
+    seen.after(|act| *act == Act::RetryExperiments) && (moved || missed)
 }
