@@ -30,7 +30,7 @@ pub fn recorded(entries: &[Entry]) -> Vec<(String, String)> {
 }
 
 /// What is told of one object again within a moment comes from a pass over a stale cache, or from one that ended before it was written down. But a pause
-/// that comes after the end of another step is another pause, however soon it comes.
+/// that comes after the end of another step, or of another pause, is another pause, however soon it comes, and so is its end.
 fn once(events: impl Iterator<Item = Event>) -> Vec<(String, String)> {
     let mut last: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
     let mut out = Vec::new();
@@ -38,9 +38,12 @@ fn once(events: impl Iterator<Item = Event>) -> Vec<(String, String)> {
         // The later time counts: a third time may follow.
         let before = last.insert(event.clone(), at);
         if before.is_none_or(|before| at.duration_since(before) > MOMENT) {
-            if event.1.starts_with("Normal RolloutStepCompleted: ") {
-                last.retain(|(about, told), _| *about != event.0 || !told.starts_with("Normal RolloutPaused: "));
-            }
+            let another: &[&str] = match event.1.split(": ").next() {
+                Some("Normal RolloutStepCompleted" | "Normal RolloutResumed") => &["Normal RolloutPaused: "],
+                Some("Normal RolloutPaused") => &["Normal RolloutResumed: "],
+                _ => &[],
+            };
+            last.retain(|(about, told), _| *about != event.0 || !another.iter().any(|what| told.starts_with(what)));
             out.push(event);
         }
     }
@@ -189,14 +192,17 @@ time="2026-11-24T16:53:39Z" level=info msg=Done event_reason=AnalysisRunSuccessf
     #[test]
     fn a_pause_after_another_step_is_another_pause() {
         const PAUSED: &str = "Normal RolloutPaused: p";
+        const RESUMED: &str = "Normal RolloutResumed: r";
         const ENDED: &str = "Normal RolloutStepCompleted: s";
         let pauses = |events: &[(&str, &str)]| {
             let event =
                 |(about, text): &(&str, &str)| (Timestamp::UNIX_EPOCH, ((*about).to_owned(), (*text).to_owned()));
-            once(events.iter().map(event)).iter().filter(|(_, text)| text == PAUSED).count()
+            once(events.iter().map(event)).iter().filter(|(_, text)| text != ENDED).count()
         };
         assert_eq!(pauses(&[("x", PAUSED), ("x", ENDED), ("x", PAUSED)]), 2);
         assert_eq!(pauses(&[("x", PAUSED), ("y", ENDED), ("x", PAUSED)]), 1);
+        assert_eq!(pauses(&[("x", RESUMED), ("x", PAUSED), ("x", RESUMED), ("x", PAUSED)]), 4);
+        assert_eq!(pauses(&[("x", RESUMED), ("x", RESUMED), ("x", PAUSED), ("x", PAUSED)]), 2);
         // A step that is told to have ended once more comes from a stale pass, and so does what follows.
         assert_eq!(pauses(&[("x", ENDED), ("x", PAUSED), ("x", ENDED), ("x", PAUSED)]), 1);
     }
