@@ -1,4 +1,4 @@
-//! `scale update [COUNT]`: many Rollouts updated at once, under the Argo Rollouts controller and then under ours.
+//! `scale update [COUNT [alone]]`: many Rollouts updated at once, under the Argo Rollouts controller and then under ours; or under ours alone.
 //! `scale rest [COUNT]`: what many Rollouts cost that nobody changes, and how soon a change to one of them is acted on.
 //! `scale webhooks [SECONDS]`: a thousand webhooks a second, and a controller that is killed among them.
 //! `scale tracked [COUNT]`: many workloads whose images a registry is asked for each minute.
@@ -30,11 +30,11 @@ async fn main() -> Result<ExitCode> {
         None => Ok(or),
     };
     let reached = match words.first().map(String::as_str) {
-        Some("update") => update::measure(count(300)?).await?,
+        Some("update") => update::measure(count(300)?, words.get(2).is_some_and(|word| word == "alone")).await?,
         Some("rest") => rest::measure(count(10_000)?).await?,
         Some("webhooks") => webhooks::measure(u32::try_from(count(60)?)?).await?,
         Some("tracked") => tracked::measure(count(5_000)?).await?,
-        _ => bail!("say what to measure: update [COUNT], rest [COUNT], webhooks [SECONDS], or tracked [COUNT]"),
+        _ => bail!("say what to measure: update [COUNT [alone]], rest [COUNT], webhooks [SECONDS], or tracked [COUNT]"),
     };
     Ok(if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
