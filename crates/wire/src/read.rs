@@ -27,12 +27,8 @@ pub fn part<T: DeserializeOwned + Default>(object: &Value, name: &str, findings:
     let nothing = Value::Object(Map::new());
     let part = object.get(name).filter(|part| !part.is_null()).unwrap_or(&nothing);
     // Nearly all can be read as they are: without a copy, and without noting where in them one is.
-    let mut unknown = Vec::new();
-    match serde_ignored::deserialize(part, |path: serde_ignored::Path<'_>| unknown.push(dotted(&path))) {
-        Ok(read) => {
-            findings.extend(unknown.into_iter().map(|path| unknown_field(&format!("{name}.{path}"))));
-            read
-        }
+    match noting_unknown(name, part, findings) {
+        Ok(read) => read,
         Err(_) => lenient(name, part.clone(), findings),
     }
 }
@@ -40,25 +36,37 @@ pub fn part<T: DeserializeOwned + Default>(object: &Value, name: &str, findings:
 /// Reads a value; takes out what can't be read, one field after the other, until the rest can be.
 fn lenient<T: DeserializeOwned + Default>(root: &str, mut value: Value, findings: &mut Vec<Finding>) -> T {
     for _ in 0..MOST_REPAIRS {
-        let mut unknown = Vec::new();
-        let mut track = serde_path_to_error::Track::new();
-        let deserializer = serde_path_to_error::Deserializer::new(&value, &mut track);
-        let mut note = |path: serde_ignored::Path<'_>| unknown.push(dotted(&path));
-        match serde_ignored::deserialize(deserializer, &mut note) {
-            Ok(read) => {
-                findings.extend(unknown.into_iter().map(|path| unknown_field(&format!("{root}.{path}"))));
-                return read;
-            }
-            Err(error) => {
-                let path = track.path();
-                findings.push(unreadable(root, &path, &value, &error));
-                if !remove(&mut value, &path) {
-                    return T::default();
-                }
-            }
+        let Err((path, error)) = noting_path::<T>(&value) else { break };
+        findings.push(unreadable(root, &path, &value, &error));
+        if !remove(&mut value, &path) {
+            return T::default();
         }
     }
-    T::default()
+    noting_unknown(root, &value, findings).unwrap_or_default()
+}
+
+/// Reads a value; what nobody knows in it becomes a finding, unless the whole can't be read.
+fn noting_unknown<T: DeserializeOwned>(
+    root: &str,
+    value: &Value,
+    findings: &mut Vec<Finding>,
+) -> Result<T, erased_serde::Error> {
+    let mut unknown = Vec::new();
+    let mut note = |path: serde_ignored::Path<'_>| unknown.push(dotted(&path));
+    let noting = serde_ignored::Deserializer::new(value, &mut note);
+    let read = erased_serde::deserialize(&mut <dyn erased_serde::Deserializer<'_>>::erase(noting))?;
+    findings.extend(unknown.into_iter().map(|path| unknown_field(&format!("{root}.{path}"))));
+    Ok(read)
+}
+
+/// Where in a value a type can't be read, and why.
+fn noting_path<T: DeserializeOwned>(value: &Value) -> Result<(), (serde_path_to_error::Path, erased_serde::Error)> {
+    let mut track = serde_path_to_error::Track::new();
+    let noting = serde_path_to_error::Deserializer::new(value, &mut track);
+    match erased_serde::deserialize::<T>(&mut <dyn erased_serde::Deserializer<'_>>::erase(noting)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err((track.path(), error)),
+    }
 }
 
 fn unknown_field(path: &str) -> Finding {
@@ -66,7 +74,7 @@ fn unknown_field(path: &str) -> Finding {
     Finding { path: path.to_string(), message, hint: None }
 }
 
-fn unreadable(root: &str, found: &serde_path_to_error::Path, whole: &Value, error: &serde_json::Error) -> Finding {
+fn unreadable(root: &str, found: &serde_path_to_error::Path, whole: &Value, error: &erased_serde::Error) -> Finding {
     let inner = found.to_string();
     let path = if inner == "." { root.to_string() } else { format!("{root}.{inner}") };
     let value = steps(found).iter().try_fold(whole, |value, step| step.within(value)).unwrap_or(&Value::Null);
