@@ -147,9 +147,15 @@ impl Controller {
     }
 }
 
+/// Ours, with the settings of its allocator that the chart gives it.
 fn serinus() -> Result<Command> {
+    const CHART: &str = include_str!("../../../charts/serinus/templates/controller.yaml");
+    let setting = |line: &'static str| {
+        let (name, value) = line.trim().strip_prefix("- {name: ")?.strip_suffix("\"}")?.split_once(", value: \"")?;
+        name.starts_with("MIMALLOC_").then_some((name, value))
+    };
     let mut serinus = Command::new(settings::serinus()?);
-    serinus.arg("controller");
+    serinus.arg("controller").envs(CHART.lines().filter_map(setting));
     Ok(serinus)
 }
 
