@@ -12,13 +12,23 @@ mod spec;
 /// An event in words that both share; nothing when only one controller is meant to tell it, or when its count is chance.
 pub fn in_common_words(event: &str) -> Option<String> {
     // It says something about the controller, not about the Rollout; or that the play is over.
-    if event.starts_with("Normal RolloutAddedToInformer:") || event.contains(" RolloutDeleted:") {
+    if event.starts_with("Normal RolloutAddedToInformer:") || event.contains(" RolloutDeleted:") || turns_nothing(event)
+    {
         return None;
     }
     if event.starts_with("Normal TrafficWeightUpdated: Traffic weight stays at ") || event == EMPTY {
         return Some(EMPTY.to_owned());
     }
     Some(event.to_owned())
+}
+
+/// A switch to the set that the Service selects already: Argo tells one now and then, when its cache is late (docs/differences.md, "a Service that is
+/// switched to the set that it selects").
+fn turns_nothing(event: &str) -> bool {
+    let ends = event
+        .split_once(" SwitchService: Switched selector for service ")
+        .and_then(|(_, rest)| rest.split_once(" from "));
+    ends.and_then(|(_, ends)| ends.split_once(" to ")).is_some_and(|(from, to)| from == to)
 }
 
 /// What Argo says when the weight stays and the ReplicaSets behind it change.
@@ -337,6 +347,17 @@ mod tests {
         ] {
             assert_eq!(fits(title, pattern), fit, "{title} as {pattern}");
         }
+    }
+
+    #[test]
+    fn a_switch_to_the_same_set_is_none() {
+        let switched = |from: &str, to: &str| {
+            in_common_words(&format!(
+                "Normal SwitchService: Switched selector for service 'R-active' from '{from}' to '{to}'"
+            ))
+        };
+        assert_eq!(switched("<1.0.0>", "<1.0.0>"), None);
+        assert!(switched("<1.0.0>", "<2.0.0>").is_some() && switched("", "<1.0.0>").is_some());
     }
 
     #[test]
