@@ -30,11 +30,20 @@ async fn main() -> Result<ExitCode> {
         None => Ok(or),
     };
     let reached = match words.first().map(String::as_str) {
-        Some("update") => update::measure(count(300)?, words.get(2).is_some_and(|word| word == "alone")).await?,
+        Some("update") => update::measure(count(300)?, alone(words.get(2))?).await?,
         Some("rest") => rest::measure(count(10_000)?).await?,
         Some("webhooks") => webhooks::measure(u32::try_from(count(60)?)?).await?,
         Some("tracked") => tracked::measure(count(5_000)?).await?,
         _ => bail!("say what to measure: update [COUNT [alone]], rest [COUNT], webhooks [SECONDS], or tracked [COUNT]"),
     };
     Ok(if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether ours is measured by itself.
+fn alone(word: Option<&String>) -> Result<bool> {
+    match word.map(String::as_str) {
+        None => Ok(false),
+        Some("alone") => Ok(true),
+        Some(word) => bail!("{word} is no way to measure an update: say alone, or nothing"),
+    }
 }

@@ -103,19 +103,21 @@ fn small_preview(seen: &Seen<'_>) -> bool {
 
 /// Argo switches at the retry, because of the abort's deadline, and then aborts again, because of the failed run.
 fn judged_again(seen: &Seen<'_>) -> bool {
+    let after = seen.scenario.title.starts_with("analysis/post/");
+    let site = if after { "post" } else { "pre" };
+    let run = format!("R-<2.0.0>-2-{site}.1");
     let parts = [
-        "AnalysisRun R-<2.0.0>-2-pre.1",
-        "AnalysisRun R-<2.0.0>-2-post.1",
-        "course of AnalysisRun R-<2.0.0>-2-pre.1",
-        "course of AnalysisRun R-<2.0.0>-2-post.1",
-        "events of R-<2.0.0>-2-pre.1",
-        "events of R-<2.0.0>-2-post.1",
-        "Rollout R status abort",
-        "Rollout R status blueGreen prePromotionAnalysisRunStatus",
-        "Rollout R status blueGreen postPromotionAnalysisRunStatus",
+        format!("AnalysisRun {run}"),
+        format!("course of AnalysisRun {run}"),
+        format!("events of {run}"),
+        "Rollout R status abort".to_owned(),
+        format!("Rollout R status blueGreen {site}PromotionAnalysisRunStatus"),
     ];
-    let events = ["RolloutAborted:", "RolloutCompleted:", "AnalysisRun"];
-    seen.after(|act| *act == Act::Retry) && (seen.within(&parts) || seen.tells(&events))
+    let parts = parts.each_ref().map(String::as_str);
+    // After the switch the update is called complete before the failed run is looked at.
+    let completed = after && seen.tells(&["RolloutCompleted:"]);
+    let told = completed || seen.tells(&["RolloutAborted:", "AnalysisRun"]);
+    seen.after(|act| *act == Act::Retry) && (seen.within(&parts) || told)
 }
 
 /// Argo takes the hash off a Service that an invalid spec does not name, and switches to the new set when it names it again.
